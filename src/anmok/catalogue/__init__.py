@@ -1,0 +1,9 @@
+"""Names -> networks: finds the zoo's architectures, builds their presets, describes them, reads public weights."""
+
+from anmok.catalogue.cards import Card as Card
+from anmok.catalogue.cards import Result as Result
+from anmok.catalogue.cards import card as card
+from anmok.catalogue.create import create_model as create_model
+from anmok.catalogue.names import list_models as list_models
+from anmok.catalogue.names import require_model as require_model
+from anmok.catalogue.weights import load_weights as load_weights

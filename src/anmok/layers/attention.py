@@ -1,0 +1,36 @@
+"""Scaled dot-product attention with several heads."""
+
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from anmok.errors import SpecError
+
+
+def attend(
+    q: Float[Tensor, "... n d"],
+    k: Float[Tensor, "... m d"],
+    v: Float[Tensor, "... m d"],
+    *,
+    num_heads: int,
+    bias: Float[Tensor, "... n m"] | None = None,
+) -> Float[Tensor, "... n d"]:
+    """For every query, the mean of the values, weighted by softmax(q kᵀ / sqrt(d / num_heads) + bias).
+
+    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2; each head has its share of the channels. `bias` has an
+    axis of heads before its last two, and broadcasts.
+    """
+    split = "... n (heads d) -> ... heads n d"
+    q, k, v = (rearrange(x, split, heads=num_heads) for x in (q, k, v))
+    bias = None if bias is None else bias.to(q.dtype)
+    return rearrange(scaled_dot_product_attention(q, k, v, attn_mask=bias), "... heads n d -> ... n (heads d)")
+
+
+def check_heads(width: int, num_heads: int) -> None:
+    """Raise `SpecError` where the heads cannot have equal shares of the channels."""
+    if width % num_heads:
+        raise SpecError(
+            f"Attention splits its width evenly among heads: got width {width} and {num_heads} heads. "
+            f"Choose a width that {num_heads} divides."
+        )

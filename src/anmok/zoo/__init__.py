@@ -1,0 +1,1 @@
+"""Architectures: one paper, one file."""
