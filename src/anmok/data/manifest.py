@@ -1,0 +1,75 @@
+"""Images listed in a table: `path,label[,split,group]` as CSV or Parquet, paths relative to the table."""
+
+from pathlib import Path
+
+import polars as pl
+
+from anmok.data.imagedata import SPLIT_ALIASES, SPLITS, FileDecoder, ImageData, list_samples
+from anmok.errors import DataError
+
+REQUIRED = ("path", "label")
+OPTIONAL = ("split", "group")
+
+
+def load_manifest(path: Path) -> ImageData:
+    """List the images of a manifest; columns with other names are ignored."""
+    table = _read(path)
+    _check_labels(path, table)
+    _check_files(path, table)
+    splits = _splits(path, table["split"]) if "split" in table.columns else None
+    groups = table["group"].to_list() if "group" in table.columns else None
+    classes, samples = list_samples(table["path"].to_list(), table["label"].to_list(), splits=splits, groups=groups)
+    return ImageData(name=path.stem, classes=classes, samples=samples, decode=FileDecoder(path.parent))
+
+
+def _read(path: Path) -> pl.DataFrame:
+    """Read the known columns as text without outer blanks; nothing but blanks is null."""
+    try:
+        csv = path.suffix.lower() == ".csv"
+        table = pl.read_csv(path, infer_schema=False) if csv else pl.read_parquet(path)
+        known = [column for column in (*REQUIRED, *OPTIONAL) if column in table.columns]
+        text = table.select(pl.col(known).cast(pl.String).str.strip_chars())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise DataError(
+            f"The manifest '{path}' cannot be read: {reason}. Write it as CSV or Parquet with the columns "
+            f"{', '.join(REQUIRED)}."
+        ) from error
+    missing = [column for column in REQUIRED if column not in table.columns]
+    if missing:
+        raise DataError(
+            f"A manifest needs the columns {' and '.join(REQUIRED)}: '{path}' lacks {' and '.join(missing)} "
+            f"and has {', '.join(table.columns)}. Rename its columns."
+        )
+    if table.is_empty():
+        raise DataError(f"A data set needs images: the manifest '{path}' lists none. Add rows.")
+    return text.select(pl.when(pl.col(column) != "").then(column) for column in known)
+
+
+def _check_labels(path: Path, table: pl.DataFrame) -> None:
+    for column in REQUIRED:
+        empty = table[column].is_null().arg_true()
+        if len(empty):
+            raise DataError(
+                f"Every row of a manifest needs a {column}: '{path}' has {len(empty):,} without, first row "
+                f"{empty[0] + 1}. Fill in the {column} or delete the rows."
+            )
+
+
+def _check_files(path: Path, table: pl.DataFrame) -> None:
+    missing = [name for name in table["path"] if not (path.parent / name).is_file()]
+    if missing:
+        raise DataError(
+            f"Every file of a manifest must exist: {len(missing):,} of {len(table):,} that '{path}' lists do "
+            f"not, the first is '{missing[0]}'. Give paths relative to the manifest."
+        )
+
+
+def _splits(path: Path, column: pl.Series) -> list[str | None]:
+    unknown = {name for name in column.drop_nulls() if name.lower() not in SPLIT_ALIASES}
+    if unknown:
+        raise DataError(
+            f"A split is one of {', '.join(SPLITS)}: '{path}' has '{min(unknown)}'. "
+            "Rename it, or leave it empty to let Anmok split."
+        )
+    return [None if name is None else SPLIT_ALIASES[name.lower()] for name in column]
