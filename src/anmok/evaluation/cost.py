@@ -1,0 +1,124 @@
+"""What a network costs: parameters, multiply-adds, latency, memory."""
+
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+from torch.utils.flop_counter import FlopCounterMode
+
+from anmok.evaluation.evaluating import evaluating
+
+MEBIBYTE = 2**20
+
+
+def count_params(network: nn.Module) -> int:
+    """Number of trainable numbers."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+@torch.no_grad()
+def count_macs(network: nn.Module, height: int, width: int, *, in_chans: int = 3) -> int:
+    """Multiply-adds of one image: convolutions and matrix products, attention's included; all else counts 0.
+
+    Fused attention counts as nothing in torch's counter on a CPU, so it is taken apart while counting.
+    """
+    device = next(network.parameters()).device
+    image = torch.zeros(1, in_chans, height, width, device=device)
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with evaluating(network), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            network(image)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+    return counter.get_total_flops() // 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Time of one forward pass, milliseconds."""
+
+    p50: float
+    p95: float
+    n: int
+
+
+@torch.no_grad()
+def measure_latencies(
+    networks: Sequence[nn.Module], images: torch.Tensor, *, rounds: int = 5, repeats: int = 12
+) -> list[Latency]:
+    """Latency of each network on the same batch (b, c, height, width), measured in turns.
+
+    Each round visits every network once, so that a disturbance of the machine meets them alike; of the
+    rounds' medians the smallest is kept: what the machine does when it is left alone.
+    """
+    for network in networks:
+        _passes(network, images, 3)
+    taken: list[list[list[float]]] = [
+        [_passes(network, images, repeats) for network in networks] for _ in range(rounds)
+    ]
+    best = [min((r[i] for r in taken), key=median) for i in range(len(networks))]
+    return [Latency(p50=median(b), p95=quantiles(b, n=20)[-1], n=rounds * repeats) for b in best]
+
+
+def _passes(network: nn.Module, images: torch.Tensor, repeats: int) -> list[float]:
+    times = []
+    with evaluating(network):
+        for _ in range(repeats):
+            start = time.perf_counter()
+            network(images)
+            if images.is_cuda:
+                torch.cuda.synchronize()
+            times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+@torch.no_grad()
+def measure_memory(network: nn.Module, images: torch.Tensor) -> float:
+    """Peak memory of inference on a batch, MiB: weights, buffers, images and all live activations.
+
+    Counted tensor by tensor, so it is exact and repeatable; scratch space inside one operator is not seen.
+    """
+    held = {t.untyped_storage() for t in [*network.parameters(), *network.buffers(), images]}
+    with evaluating(network), _LiveBytes() as meter:
+        network(images)
+    return (sum(s.nbytes() for s in held) + meter.peak) / MEBIBYTE
+
+
+class _LiveBytes(TorchDispatchMode):
+    """Sum of the storages made by operators and not yet freed, and its peak, bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = 0
+        self.peak = 0
+        self._seen: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        given = {t.untyped_storage()._cdata for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)}
+        for tensor in tree_flatten(result)[0]:
+            if isinstance(tensor, torch.Tensor):
+                self._add(tensor.untyped_storage(), given)
+        return result
+
+    def _add(self, storage: torch.UntypedStorage, given: set[int]) -> None:
+        key = storage._cdata
+        if key in given or key in self._seen:
+            return
+        self._seen.add(key)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._free, key, storage.nbytes())
+
+    def _free(self, key: int, size: int) -> None:
+        self._seen.discard(key)
+        self.now -= size
