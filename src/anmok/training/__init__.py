@@ -1,0 +1,1 @@
+"""A recipe, a network and data become a fitted network: one loop."""

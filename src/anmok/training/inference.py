@@ -1,0 +1,37 @@
+"""What a network answers for a split."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anmok.data import Batches
+from anmok.training.device import autocast, resolve
+from anmok.training.recipe import Precision
+
+
+def share_correct(network: nn.Module, batches: Batches, device: torch.device) -> float:
+    """Accuracy on a split, in [0, 1]; in the precision that trains."""
+    hits = total = 0
+    for logits, labels in _answers(network, batches, device, resolve(Precision.AUTO, device)):
+        hits += int((logits.argmax(1) == labels).sum())
+        total += len(labels)
+    return hits / total
+
+
+def probabilities(network: nn.Module, batches: Batches, device: torch.device) -> np.ndarray:
+    """Class probabilities of every image of a split, in its order, (n, k); in fp32."""
+    parts = [logits.softmax(1).cpu().numpy() for logits, _ in _answers(network, batches, device, Precision.FP32)]
+    return np.concatenate(parts)
+
+
+@torch.inference_mode()
+def _answers(
+    network: nn.Module, batches: Batches, device: torch.device, precision: Precision
+) -> Iterator[tuple[Tensor, Tensor]]:
+    network.eval()
+    for images, labels in batches.epoch(0):
+        with autocast(precision, device):
+            logits = network(images.to(device, memory_format=torch.channels_last))
+        yield logits.float(), labels.to(device)
