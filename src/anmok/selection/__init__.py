@@ -1,0 +1,1 @@
+"""Which backbone for these images and this budget? A decision with reasons."""

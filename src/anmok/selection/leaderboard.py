@@ -1,0 +1,35 @@
+"""The decision as a table to print, sort or save."""
+
+import polars as pl
+
+from anmok.selection.decide import Candidate, Decision
+
+_SCHEMA = {
+    "model": pl.String,
+    "kind": pl.String,
+    "status": pl.String,
+    "accuracy": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "fraction": pl.Float64,
+    "expected": pl.Float64,
+    "latency_ms": pl.Float64,
+    "params": pl.Int64,
+    "macs": pl.Int64,
+    "memory_mib": pl.Float64,
+    "train_seconds": pl.Float64,
+    "note": pl.String,
+}
+
+
+def leaderboard(decision: Decision) -> pl.DataFrame:
+    """One row per candidate, best first; accuracies are shares on the select split after `fraction` of the data."""
+    return pl.DataFrame([_row(c) for c in decision.candidates], schema=_SCHEMA, orient="row")
+
+
+def _row(candidate: Candidate) -> tuple[object, ...]:
+    row, cost = candidate.accuracy, candidate.cost
+    measured = (row.value, row.low, row.high, candidate.fraction) if row else (None, None, None, None)
+    expected = candidate.expected.mean if candidate.expected else None
+    costs = (cost.latency, cost.params, cost.macs, cost.memory, candidate.train_seconds)
+    return (candidate.model, cost.kind, str(candidate.status), *measured, expected, *costs, candidate.note)

@@ -1,0 +1,82 @@
+"""The images of a run, decoded once and shared by all its processes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32, UInt8
+
+from anmok.data import Batches, channel_statistics, nested_fraction, read_pixels, read_splits
+from anmok.evaluation.measurements import Outcome, Scalar
+from anmok.selection.run_directory import RunDirectory
+from anmok.training.classifier import ClassifierConfig
+from anmok.training.recipe import Recipe
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Pixels, labels and splits; row i of the pixels is row i of splits.parquet."""
+
+    pixels: UInt8[np.ndarray, "n c side side"]
+    labels: Int32[np.ndarray, " n"]
+    splits: pl.DataFrame
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def rows(self, *splits: str) -> Int32[np.ndarray, " m"]:
+        """Rows that belong to any of the splits."""
+        return np.flatnonzero(self.splits["split"].is_in(splits).to_numpy()).astype(np.int32)
+
+    def fraction(self, fraction: float, seed: int) -> Int32[np.ndarray, " m"]:
+        """Rows of a stratified part of the train split; smaller parts lie inside larger ones."""
+        train = self.rows("train")
+        return nested_fraction(train, self.labels[train], fraction, seed).astype(np.int32)
+
+    def training(self, rows: Int32[np.ndarray, " m"], recipe: Recipe, seed: int) -> Batches:
+        """Shuffled, augmented batches of these rows."""
+        return Batches(
+            self.pixels,
+            self.labels,
+            rows,
+            batch_size=recipe.batch_size,
+            seed=seed,
+            augmentation=recipe.augmentation,
+        )
+
+    def evaluation(self, rows: Int32[np.ndarray, " m"]) -> Batches:
+        """Batches of these rows, in their order and as they are."""
+        return Batches(self.pixels, self.labels, rows, batch_size=EVALUATION_BATCH, seed=None)
+
+    def config(self, model: str) -> ClassifierConfig:
+        """The classifier that these images call for."""
+        side = self.pixels.shape[-1]
+        return ClassifierConfig(model=model, classes=self.classes, image_size=side, mean=self.mean, std=self.std)
+
+    def outcome(self, model: str, split: str, conditions: dict[str, Scalar], probabilities: np.ndarray) -> Outcome:
+        """What a model answered for a split, ready for the table."""
+        rows = self.rows(split)
+        labels, predicted = self.labels[rows], probabilities.argmax(1).astype(np.int32)
+        each = np.arange(len(rows))
+        return Outcome(
+            subject=model,
+            split=split,
+            conditions=conditions,
+            ids=rows,
+            labels=labels,
+            predicted=predicted,
+            confidence=probabilities[each, predicted].astype(np.float32),
+            true_probability=probabilities[each, labels].astype(np.float32),
+        )
+
+
+def open_material(run: RunDirectory, image_size: int, classes: tuple[str, ...]) -> Material:
+    """Map the decoded images of a run into memory; nothing is copied."""
+    splits = read_splits(run.splits)
+    pixels = read_pixels(run.pixels(image_size))
+    train = np.flatnonzero((splits["split"] == "train").to_numpy())
+    mean, std = channel_statistics(pixels, train)
+    labels = splits["label"].to_numpy().astype(np.int32)
+    return Material(pixels=pixels, labels=labels, splits=splits, classes=classes, mean=mean, std=std)

@@ -1,0 +1,146 @@
+"""What the budget allows, forecast before anything is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from anmok.backbone import Kind
+from anmok.errors import BudgetError
+from anmok.evaluation.measurements import Measurement
+from anmok.selection.quantities import format_seconds
+from anmok.training.recipe import Precision
+
+FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of the train split; each part lies inside the next
+EPOCHS = (4, 6, 8, 11, 16, 22, 32, 45, 64)  # at the full train split, to choose from
+FINAL_EPOCHS = 1.5  # times as many epochs for the model that is kept, where the time allows; at least as many
+_LEAST_IMAGES_PER_CLASS = 10  # in the first rung: below it a learning curve says nothing
+_SHARE_FOR_TRAINING = 0.85  # of the budget; the rest is for the export, the report and for error
+_EVALUATION = 1.15  # training time is longer by this factor for the looks at the select split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one candidate costs on this machine."""
+
+    kind: Kind
+    params: int
+    macs: int  # of one image
+    latency: float  # ms, p50 of one image on one thread
+    memory: float  # MiB, peak of inference on one image
+    seconds_per_image: float  # of a training step, one worker among all
+    precision: Precision  # in which it trains
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Who races, over which fractions, for how long."""
+
+    models: tuple[str, ...]
+    left_out: tuple[str, ...]  # for want of time
+    fractions: tuple[float, ...]
+    epochs: int  # at the full train split
+    available_seconds: float  # wall-clock, for the race and the final training
+    forecast_seconds: float  # of both, if no model drops out and the slowest wins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much data and how much time there is."""
+
+    train_images: int
+    final_images: int  # train and select together
+    num_classes: int
+    budget: float  # seconds
+    workers: int
+
+
+def epochs_at(fraction: float, epochs: int) -> int:
+    """Epochs on a part of the data: more than on all of it, so that the steps do not starve the small parts.
+
+    Steps then grow with the number of images to the power of 3/4.
+    """
+    return max(1, round(epochs * fraction**-0.25))
+
+
+def race_fractions(extent: Extent) -> tuple[float, ...]:
+    """The rungs on which a class still has enough images; never fewer than two."""
+    enough = [f for f in FRACTIONS if f * extent.train_images >= _LEAST_IMAGES_PER_CLASS * extent.num_classes]
+    return tuple(enough if len(enough) >= 2 else FRACTIONS[-2:])
+
+
+def make_plan(costs: Mapping[str, Cost], extent: Extent, epochs: int | None) -> Plan:
+    """The longest training for which the whole race and the final training fit into the budget.
+
+    When even the shortest does not fit, models are left out, the slowest first, but never the last of its
+    kind; the race may then end before the last rung. Raises `BudgetError` when two rungs and the final
+    training do not fit.
+    """
+    fractions = race_fractions(extent)
+    available = _SHARE_FOR_TRAINING * extent.budget
+    models = sorted(costs, key=lambda m: costs[m].seconds_per_image)
+    fitting = [e for e in EPOCHS if _total(costs, models, fractions, e, extent) <= available]
+    length = epochs or (fitting[-1] if fitting else EPOCHS[0])
+    while _total(costs, models, fractions[:2], length, extent) > available:
+        slowest = _dispensable(models, costs)
+        if slowest is None:
+            enough = _total(costs, models, fractions[:2], length, extent) / _SHARE_FOR_TRAINING
+            raise BudgetError(
+                f"A budget of {format_seconds(extent.budget)} is too small for two rungs of the race and the final "
+                f"training: {format_seconds(1.05 * enough + 1)} would be enough on this machine. Raise --budget or "
+                f"lower {'--epochs' if epochs else '--image-size'}."
+            )
+        models.remove(slowest)
+    return Plan(
+        models=tuple(models),
+        left_out=tuple(sorted(set(costs) - set(models))),
+        fractions=fractions,
+        epochs=length,
+        available_seconds=available,
+        forecast_seconds=_total(costs, models, fractions, length, extent),
+    )
+
+
+def trial_seconds(cost: Cost, fraction: float, epochs: int, extent: Extent) -> float:
+    """Forecast of one trial on one worker."""
+    images = fraction * extent.train_images * epochs_at(fraction, epochs)
+    return _EVALUATION * cost.seconds_per_image * images
+
+
+def final_seconds(costs: Mapping[str, Cost], models: Sequence[str], epochs: int, extent: Extent) -> float:
+    """Time to reserve for the final training: of the slowest model that may win, as long as in the last rung."""
+    return max(costs[m].seconds_per_image for m in models) * extent.final_images * epochs
+
+
+def final_epochs(plan: Plan, cost: Cost, extent: Extent, spent: float) -> int:
+    """Epochs of the final training: what the time left by the race allows, within bounds."""
+    affordable = (plan.available_seconds - spent) / (cost.seconds_per_image * extent.final_images)
+    return int(min(max(affordable, plan.epochs), FINAL_EPOCHS * plan.epochs))
+
+
+def _total(
+    costs: Mapping[str, Cost], models: Sequence[str], fractions: Sequence[float], epochs: int, extent: Extent
+) -> float:
+    """Wall-clock of the rungs for all models, spread over the workers, and of the final training."""
+    race = 0.0
+    for fraction in fractions:
+        seconds = [trial_seconds(costs[m], fraction, epochs, extent) for m in models]
+        race += max(sum(seconds) / extent.workers, *seconds)
+    return race + final_seconds(costs, models, epochs, extent)
+
+
+def _dispensable(models: Sequence[str], costs: Mapping[str, Cost]) -> str | None:
+    """The slowest model that is not the last of its kind."""
+    kinds = [costs[m].kind for m in models]
+    spare = [m for m in models if kinds.count(costs[m].kind) > 1 or costs[m].kind is Kind.MLP]
+    return spare[-1] if spare and len(models) > 2 else None
+
+
+def plan_rows(plan: Plan) -> list[Measurement]:
+    """The plan's numbers for the table, and why a model was left out."""
+    values = {
+        "plan_epochs": (plan.epochs, ""),
+        "plan_available_seconds": (plan.available_seconds, "s"),
+        "plan_forecast_seconds": (plan.forecast_seconds, "s"),
+    }
+    rows = [Measurement(subject="run", metric=m, value=value, unit=unit) for m, (value, unit) in values.items()]
+    reason = "left out: the budget is too small for it to finish two rungs"
+    return rows + [Measurement(subject=m, metric="excluded", value=1.0, note=reason) for m in plan.left_out]

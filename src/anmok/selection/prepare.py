@@ -1,0 +1,72 @@
+"""From a user's images to splits and decoded pixels, once for each run directory."""
+
+import time
+
+from anmok.data import (
+    Audit,
+    ImageData,
+    audit,
+    image_size,
+    make_splits,
+    read_splits,
+    resolvable_difference,
+    write_pixels,
+    write_splits,
+)
+from anmok.evaluation.measurements import Measurement
+from anmok.selection.campaign import Campaign
+from anmok.selection.material import Material, open_material
+
+
+def prepare(data: ImageData, campaign: Campaign) -> Material:
+    """Audit the images, cut the splits, decode everything to one size; what is done already is read."""
+    start = time.monotonic()
+    request, run, observer = campaign
+    table = campaign.table
+    if not table.rows(metric="image_size"):
+        observer.stage("Audit")
+        health = audit(data, progress=lambda done, total: observer.progress(done, total, "images"))
+        splits = make_splits(data, health, seed=request.seed)
+        write_splits(splits, run.splits)
+        side = request.image_size or image_size(health)
+        rows = _rows(health, data.classes, splits["split"].to_list(), side)
+        table.append(rows)
+        for finding in health.findings():
+            observer.note(f"{finding.severity}: {finding.text}")
+    side = int(table.rows(metric="image_size")[-1].value)
+    if not run.pixels(side).exists():
+        observer.stage("Decoding")
+        splits = read_splits(run.splits)
+        write_pixels(
+            data,
+            splits["id"].to_list(),
+            side,
+            run.pixels(side),
+            progress=lambda done, total: observer.progress(done, total, "images"),
+        )
+    if not table.rows(metric="preparation_seconds"):
+        spent = time.monotonic() - start
+        table.append([Measurement(subject="run", metric="preparation_seconds", value=spent, unit="s")])
+    return open_material(run, side, data.classes)
+
+
+def _rows(health: Audit, classes: tuple[str, ...], splits: list[str], side: int) -> list[Measurement]:
+    counts = {name: splits.count(name) for name in ("train", "select", "test")}
+    rows = [Measurement(subject="data", metric=f"{name}_images", value=count) for name, count in counts.items()]
+    rows.append(Measurement(subject="data", metric="image_size", value=side, unit="pixels"))
+    resolution = resolvable_difference(counts["select"])
+    rows.append(
+        Measurement(
+            subject="data",
+            metric="resolvable_difference",
+            value=resolution,
+            unit="points",
+            n=counts["select"],
+        )
+    )
+    rows += [Measurement(subject="data", metric="class", value=i, note=name) for i, name in enumerate(classes)]
+    rows += [
+        Measurement(subject="data", metric="finding", value=1.0, note=f.text, conditions={"severity": f.severity})
+        for f in health.findings()
+    ]
+    return rows

@@ -1,0 +1,61 @@
+"""What was asked for: written down beside the run, so that the same command resumes it and no other does."""
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from anmok.errors import RequestError, RunDirectoryError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A selection as the user put it; limits are upper bounds on values measured on this machine."""
+
+    data: str
+    models: tuple[str, ...] = ("*_nano",)  # names or wildcards
+    max_latency: float | None = None  # milliseconds, p50 of one image on one thread
+    max_params: float | None = None
+    max_memory: float | None = None  # MiB, peak of inference on one image
+    budget: float = 1800.0  # seconds of wall-clock for everything
+    epochs: int | None = None  # at the full data; None: as many as the budget allows
+    image_size: int | None = None  # pixels; None: from the images
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 2:
+            raise RequestError(f"--epochs must be at least 2: got {self.epochs}.")
+        if self.image_size is not None and not 16 <= self.image_size <= 1024:
+            raise RequestError(f"--image-size must lie between 16 and 1024 pixels: got {self.image_size}.")
+        if not self.models:
+            raise RequestError("--models names no model. Give names or wildcards, such as 'resnet*'.")
+
+    def write(self, path: Path) -> None:
+        """Store as TOML; what is not set is left out."""
+        partial = path.with_suffix(".partial")
+        partial.write_text(tomli_w.dumps({k: v for k, v in asdict(self).items() if v is not None}))
+        partial.replace(path)
+
+    @staticmethod
+    def read(path: Path) -> "Request":
+        """The stored request; raises `RunDirectoryError` where the file is not one."""
+        try:
+            stored: dict[str, Any] = tomllib.loads(path.read_text())
+            return Request(**(stored | {"models": tuple(stored["models"])}))
+        except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+            raise RunDirectoryError(f"'{path}' is not a request of Anmok ({error}). Choose another --out.") from error
+
+    def differences(self, other: "Request") -> list[str]:
+        """What another request asks for instead, one phrase an option."""
+        pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
+        return [
+            f"{name.replace('_', '-')} {_show(old)} instead of {_show(new)}" for name, old, new in pairs if old != new
+        ]
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return "unset"
+    return ",".join(value) if isinstance(value, tuple) else f"{value}"

@@ -1,0 +1,99 @@
+"""One directory holds one run: its request, its table, its trials and what came of them."""
+
+import errno
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from anmok.errors import RunDirectoryError
+from anmok.evaluation.measurements import Measurements
+from anmok.selection.request import Request
+
+
+class RunDirectory:
+    """The places inside a run directory; as a context, the only process that may write there.
+
+    Raises `RunDirectoryError` when the directory belongs to another request or another process, and
+    instead of whatever a full disk raised inside the context.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = FileLock(root / "lock", timeout=0)
+
+    @staticmethod
+    def existing(root: Path) -> "RunDirectory":
+        """One that is there already; raises `RunDirectoryError` when it is not."""
+        run = RunDirectory(root)
+        if not run.request.exists():
+            raise RunDirectoryError(
+                f"'{root}' is not a run of Anmok: request.toml is missing. Name the folder that --out named."
+            )
+        return run
+
+    request = property(lambda self: self.root / "request.toml")
+    splits = property(lambda self: self.root / "splits.parquet")
+    best = property(lambda self: self.root / "best")
+    report = property(lambda self: self.root / "report.html")
+    log = property(lambda self: self.root / "log.txt")
+
+    @property
+    def measurements(self) -> Measurements:
+        """The table; made when it is first asked for."""
+        return Measurements(self.root / "measurements.sqlite")
+
+    def pixels(self, image_size: int) -> Path:
+        """Where the decoded images lie."""
+        return self.root / "cache" / f"pixels-{image_size}.npy"
+
+    def checkpoint(self, model: str, stage: str) -> Path:
+        """Where a training in progress keeps its state."""
+        return self.root / "trials" / model / f"{stage}.safetensors"
+
+    def claim(self, request: Request) -> None:
+        """Write the request down, or check that it is the one written there."""
+        if not self.request.exists():
+            others = [p.name for p in self.root.iterdir() if p.name not in {"lock", "log.txt"}]
+            if others:
+                raise RunDirectoryError(
+                    f"'{self.root}' holds other files ({others[0]}, ...). Choose an empty or new directory for --out."
+                )
+            request.write(self.request)
+            return
+        different = Request.read(self.request).differences(request)
+        if different:
+            raise RunDirectoryError(
+                f"'{self.root}' was made with another request: {'; '.join(different)}. "
+                "Repeat that command to resume it, or choose another --out."
+            )
+
+    def __enter__(self) -> "RunDirectory":
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(f"'{self.root}' cannot be made: {error.strerror}. Choose another --out.") from error
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise RunDirectoryError(
+                f"Another process is working in '{self.root}'. Wait for it, or choose another --out."
+            ) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._lock.release()
+        if error is not None and _is_full_disk(error):
+            raise RunDirectoryError(
+                f"The disk that holds '{self.root}' is full. Free some space and repeat the command: "
+                "what was finished is kept."
+            ) from error
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    """Whether the disk was full, whichever library found out."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    text = str(error).lower()
+    return "no space left on device" in text or (isinstance(error, sqlite3.Error) and "disk is full" in text)

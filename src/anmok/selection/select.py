@@ -1,0 +1,95 @@
+"""The selection from the audit to the trained winner; every stage resumes from what the table holds."""
+
+from anmok.data import ImageData
+from anmok.evaluation.environment import usable_cores
+from anmok.selection.campaign import Campaign
+from anmok.selection.candidates import admit, find_models
+from anmok.selection.costs import choose_threads, measure_steps
+from anmok.selection.crew import Crew, Workplace
+from anmok.selection.decide import Decision, decide
+from anmok.selection.evidence import read_costs, read_evidence
+from anmok.selection.final import TEST_ACCURACY, FinalTraining, train_final
+from anmok.selection.material import Material
+from anmok.selection.pilot import choose_augmentation
+from anmok.selection.plan import Extent, Plan, final_epochs, make_plan, plan_rows
+from anmok.selection.prepare import prepare
+from anmok.selection.quantities import format_seconds
+from anmok.selection.race import Race
+from anmok.training.device import default_device
+from anmok.training.loop import EpochProgress
+from anmok.training.recipe import Recipe
+
+
+def select(data: ImageData, campaign: Campaign) -> Decision:
+    """Choose a backbone for the images and train it.
+
+    Stages: audit and splits, costs and limits, forecast, pilot, race, decision, final training. A stage whose
+    rows stand in the table is not repeated.
+    """
+    names = find_models(campaign.request.models)
+    material = prepare(data, campaign)
+    models = admit(names, material, campaign)
+    workplace = Workplace(campaign.run.root, material.pixels.shape[-1], data.classes)
+    workers = min(usable_cores(), len(models)) if default_device().type == "cpu" else 1
+    with Crew(workplace, workers) as crew:
+        extent, plan = _plan(crew, models, material, campaign)
+        augmentation = choose_augmentation(crew, plan, campaign)
+        campaign.observer.stage("Race")
+        Race(campaign, plan, extent, augmentation).run(crew)
+    decision = decide(campaign.table)
+    campaign.observer.note(
+        f"decision: {decision.winner}, from {len(decision.tied)} that these images cannot tell apart: "
+        f"{', '.join(decision.tied)}"
+    )
+    if not campaign.table.rows(metric=TEST_ACCURACY):
+        campaign.observer.stage("Final training")
+        winner = decision[decision.winner].cost
+        recipe = Recipe(
+            epochs=final_epochs(plan, winner, extent, read_evidence(campaign.table).spent / extent.workers),
+            precision=winner.precision,
+            augmentation=augmentation,
+        )
+        with Crew(workplace, size=1) as crew:
+            _train_final(crew, decision.winner, recipe, campaign)
+    return decision
+
+
+def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign) -> tuple[Extent, Plan]:
+    """The plan; the same again after a restart, because all that it depends on stands in the table."""
+    table, request = campaign.table, campaign.request
+    if not table.rows(metric="seconds_per_image"):
+        campaign.observer.stage("Forecast")
+        table.append(measure_steps(crew, models))
+    extent = Extent(
+        train_images=len(material.rows("train")),
+        final_images=len(material.rows("train", "select")),
+        num_classes=len(material.classes),
+        budget=request.budget - table.rows(metric="preparation_seconds")[-1].value,
+        workers=crew.size,
+    )
+    plan = make_plan({m: c for m, c in read_costs(table).items() if m in models}, extent, request.epochs)
+    if not table.rows(metric="plan_epochs"):
+        table.append(plan_rows(plan))
+        campaign.observer.note(
+            f"forecast: {format_seconds(plan.forecast_seconds)} if none of the {len(plan.models)} models drops out, "
+            f"with up to {len(plan.fractions)} parts of the data and {plan.epochs} epochs on all of it; "
+            f"budget {format_seconds(request.budget)}"
+        )
+    return extent, plan
+
+
+def _train_final(crew: Crew, model: str, recipe: Recipe, campaign: Campaign) -> None:
+    table = campaign.table
+    if not table.rows(metric="final_threads", subject=model):
+        table.append([choose_threads(crew, model, recipe.precision, usable_cores())])
+    threads = int(table.rows(metric="final_threads", subject=model)[-1].value)
+    request = campaign.request
+    final = FinalTraining(model=model, recipe=recipe, threads=threads, seed=request.seed, data=request.data)
+
+    def watch(_: object, progress: EpochProgress) -> None:
+        detail = f"{model} on all but the test images, {progress.images_per_second:,.0f} images/s"
+        campaign.observer.progress(progress.epoch, progress.epochs, detail)
+
+    for record in crew.run(train_final, [final], watch):
+        table.append(record.rows, record.outcomes)
+        campaign.run.checkpoint(model, "final").unlink(missing_ok=True)

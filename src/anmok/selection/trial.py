@@ -1,0 +1,117 @@
+"""One trial: one model trained on one nested fraction of the train split, judged on the select split."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from anmok.errors import TrainingError
+from anmok.evaluation.measurements import Measurement, Outcome, Scalar
+from anmok.evaluation.metrics import accuracy
+from anmok.selection.material import Material
+from anmok.selection.run_directory import RunDirectory
+from anmok.training.classifier import ImageClassifier
+from anmok.training.inference import probabilities
+from anmok.training.loop import EpochProgress, Fit, FitResult, fit
+from anmok.training.recipe import Recipe
+
+FAILED = "trial_failed"
+ACCURACY = "select_accuracy"
+SECONDS = "train_seconds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What is to be trained; equal trials give equal results on one machine."""
+
+    model: str
+    fraction: float
+    recipe: Recipe
+    seed: int
+    stage: str = "race"
+
+    @property
+    def checkpoint(self) -> str:
+        """Name of its checkpoint."""
+        return f"{self.stage}-{self.fraction:.4f}-{self.recipe.augmentation}-seed{self.seed}"
+
+    @property
+    def conditions(self) -> dict[str, Scalar]:
+        """What the rows of this trial have in common."""
+        where: dict[str, Scalar] = {"stage": self.stage, "fraction": self.fraction}
+        return where | chosen_by_plan(self.recipe)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """Rows for the table."""
+
+    trial: Trial
+    rows: tuple[Measurement, ...]
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def chosen_by_plan(recipe: Recipe) -> dict[str, Scalar]:
+    """The parts of a recipe that differ from run to run."""
+    return {"epochs": recipe.epochs, "precision": recipe.precision, "augmentation": recipe.augmentation}
+
+
+def run_trial(
+    trial: Trial,
+    material: Material,
+    run: RunDirectory,
+    device: torch.device,
+    watch: Callable[[EpochProgress], None],
+) -> TrialRecord:
+    """Train and judge; a training that fails becomes a row with its reason."""
+    torch.manual_seed(trial.seed)
+    classifier = ImageClassifier(material.config(trial.model))
+    rows = material.fraction(trial.fraction, trial.seed)
+    recipe = trial.recipe
+    select = material.evaluation(material.rows("select"))
+    job = Fit(
+        network=classifier,
+        train=material.training(rows, recipe, trial.seed),
+        recipe=recipe,
+        device=device,
+        seed=trial.seed,
+        select=select,
+        checkpoint=run.checkpoint(trial.model, trial.checkpoint),
+        on_epoch=watch,
+    )
+    try:
+        result = fit(job)
+    except TrainingError as error:
+        return TrialRecord(trial=trial, rows=(_row(trial, FAILED, 1.0, "", note=str(error)),))
+    outcome = material.outcome(trial.model, "select", trial.conditions, probabilities(classifier, select, device))
+    return TrialRecord(trial=trial, rows=_rows(trial, result, len(rows), outcome), outcomes=(outcome,))
+
+
+def _rows(trial: Trial, result: FitResult, images: int, outcome: Outcome) -> tuple[Measurement, ...]:
+    share = accuracy(outcome.correct)
+    epochs = trial.recipe.epochs
+    stopped = "" if result.epochs == epochs else f"stopped early after {result.epochs} of {epochs} epochs"
+    return (
+        replace(
+            _row(trial, ACCURACY, share.value, "share", images=images, note=stopped),
+            low=share.low,
+            high=share.high,
+            n=share.n,
+        ),
+        _row(trial, SECONDS, result.seconds, "s", images=images),
+        _row(trial, "train_images_per_second", result.images / result.seconds, "1/s", images=images),
+        _row(trial, "train_loss", result.losses[-1], "nats", images=images),
+    )
+
+
+def _row(trial: Trial, metric: str, value: float, unit: str, *, images: int = 0, note: str = "") -> Measurement:
+    conditions = trial.conditions | ({"images": images} if images else {})
+    return Measurement(
+        subject=trial.model,
+        metric=metric,
+        value=value,
+        unit=unit,
+        seed=trial.seed,
+        conditions=conditions,
+        note=note,
+    )
