@@ -1,0 +1,193 @@
+"""Export to ONNX behind a parity gate: no file is left that does not answer like the original."""
+
+import copy
+import importlib.util
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from anmok.errors import ExportError
+from anmok.shapes import Logits, Pixels
+from anmok.training.classifier import ClassifierConfig, ImageClassifier
+
+LEAST_AGREEMENT = 0.999
+LARGEST_DIFFERENCE = 1e-3
+
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+_BATCHES = (1, 7)  # sizes that the check runs: one image, then seven at a time
+_MOST_BYTES = 2**31 - 2**20  # an ONNX file is one protobuf message, which ends at 2 GiB
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """Where a model was exported to, and how closely it answers like the original."""
+
+    path: Path
+    size: int  # bytes
+    images: int  # real images that both answered
+    agreement: float  # share of images with the same most probable class, in [0, 1]
+    largest_difference: float  # between two logits
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.size / 2**20:.1f} MiB; on {self.images} images {100 * self.agreement:.1f} % top-1 "
+            f"agreement with PyTorch, largest logit difference {self.largest_difference:.1e}"
+        )
+
+
+def export_onnx(classifier: ImageClassifier, path: Path, images: UInt8[np.ndarray, "n c size size"]) -> ExportReport:
+    """Write one ONNX file, uint8 pixels (batch, channels, size, size) -> logits (batch, classes).
+
+    Everything but the resizing is in the graph, and the batch may have any size. The file appears under its
+    name only when onnxruntime, on one CPU thread, agrees with PyTorch on `images`.
+
+    Raises:
+        ExportError: it does not agree, cannot be written, or a package is missing.
+    """
+    _require_packages()
+    if len(images) == 0:
+        raise ExportError("An export is checked on real images: got none. Give at least one.")
+    original = _FromPixels(copy.deepcopy(classifier).cpu().eval())
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(original, partial)
+        agreement, difference = _compare(original, partial, images)
+        if not (agreement >= LEAST_AGREEMENT and difference <= LARGEST_DIFFERENCE):
+            raise ExportError(
+                f"The ONNX model must answer like the original: top-1 agreement is {100 * agreement:.1f} % "
+                f"({100 * LEAST_AGREEMENT} % needed) and the largest logit difference {difference:.2g} "
+                f"({LARGEST_DIFFERENCE:g} allowed) on {len(images)} images. Nothing was written: use the trained "
+                "model itself, and report this."
+            )
+        partial.replace(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ExportError(f"'{path}' cannot be written: {reason}. Choose another file.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return ExportReport(
+        path=path,
+        size=path.stat().st_size,
+        images=len(images),
+        agreement=agreement,
+        largest_difference=difference,
+    )
+
+
+class _FromPixels(nn.Module):
+    """The classifier behind the scaling of bytes to [0, 1]."""
+
+    def __init__(self, classifier: ImageClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, pixels: Pixels) -> Logits:
+        """Logits of images as they are stored."""
+        return self.classifier(pixels.float() / 255)
+
+
+def _write(original: _FromPixels, path: Path) -> None:
+    config = original.classifier.config
+    weights = sum(p.numel() * p.element_size() for p in original.parameters())
+    if weights > _MOST_BYTES:
+        raise ExportError(
+            f"An ONNX file holds at most 2 GiB: {config.model} has {weights / 2**30:.1f} GiB. Choose a smaller model."
+        )
+    with _quiet():
+        try:
+            program = _translate(original, config.image_size)
+        except torch.onnx.OnnxExporterError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(f"{config.model} cannot be translated to ONNX: {reason}. Please report this.") from error
+        program.model.metadata_props.update(_metadata(config))
+        program.save(path, external_data=False)
+
+
+def _translate(original: _FromPixels, size: int) -> torch.onnx.ONNXProgram:
+    """The graph; attention is taken apart first, because the exporter's own rule for it knows four axes only."""
+    pixels = torch.zeros(2, original.classifier.backbone.in_chans, size, size, dtype=torch.uint8)
+    batch = ({0: torch.export.Dim("batch")},)
+    attention = torch.ops.aten.scaled_dot_product_attention.default
+    with sdpa_kernel(SDPBackend.MATH):
+        graph = torch.export.export(original, (pixels,), dynamic_shapes=batch)
+        graph = graph.run_decompositions({attention: torch.export.default_decompositions()[attention]})
+    program = torch.onnx.export(
+        graph, (), dynamo=True, verbose=False, input_names=["pixels"], output_names=["logits"], dynamic_shapes=batch
+    )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program.")
+    return program
+
+
+def _metadata(config: ClassifierConfig) -> dict[str, str]:
+    """What a stranger needs to use the file, stored inside it."""
+    return {
+        "model": config.model,
+        "classes": json.dumps(config.classes),
+        "image_size": str(config.image_size),
+        "resize": "upright RGB; the centre square, resized by antialiased bicubic interpolation (Pillow)",
+        "anmok": metadata.version("anmok"),
+    }
+
+
+def _compare(original: _FromPixels, path: Path, images: UInt8[np.ndarray, "n c size size"]) -> tuple[float, float]:
+    """Top-1 agreement and largest logit difference; few images are repeated to fill a batch of each size."""
+    rows = np.resize(np.arange(len(images)), max(len(images), sum(_BATCHES)))
+    expected, given = [], []
+    answer = _Session(path)
+    for part in np.split(rows, range(_BATCHES[0], len(rows), _BATCHES[1])):
+        with torch.inference_mode():
+            expected.append(original(torch.from_numpy(images[part])).numpy())
+        given.append(answer(images[part]))
+    wanted, got = np.concatenate(expected), np.concatenate(given)
+    agreement = (wanted.argmax(1) == got.argmax(1))[: len(images)].mean()
+    return float(agreement), float(np.abs(wanted - got).max())
+
+
+class _Session:
+    """onnxruntime on one CPU thread."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime  # here, where it is known to be installed
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, pixels: UInt8[np.ndarray, "b c size size"]) -> Float32[np.ndarray, "b k"]:
+        return self._session.run(None, {"pixels": pixels})[0]
+
+
+def _require_packages() -> None:
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f"The export to ONNX needs {', '.join(missing)}: run `pip install {' '.join(missing)}` and repeat."
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's notes on its own internals kept from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
