@@ -1,0 +1,87 @@
+"""How the decision came about, what it cost, and which limits were set."""
+
+from dataclasses import dataclass
+
+from anmok.report.facts import Facts
+from anmok.report.wording import DASH, count, mebibytes, milliseconds
+from anmok.selection.decide import CHEAPER, Status
+from anmok.selection.evidence import NEAR, UNLIKELY
+from anmok.selection.quantities import format_seconds
+from anmok.selection.race import DROPPED, RACE_ENDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What one part of the run took, in words."""
+
+    name: str
+    forecast: str
+    actual: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """The numbers that the rules were applied with; the page has the words."""
+
+    rungs: tuple[int, ...]  # images of the race's nested parts, fewest first
+    epochs: int | None  # at the full train split
+    dropped: int  # models
+    ended: str  # why the race stopped before its last rung; empty if it did not
+    near: float  # share of accuracy
+    unlikely: float  # probability
+    cheaper: float  # ratio of latencies
+    stages: tuple[Stage, ...]
+    limits: tuple[tuple[str, str], ...]  # option and value
+    excluded: tuple[tuple[str, str], ...]  # model and reason
+    failed: tuple[tuple[str, str], ...]
+
+
+def read_method(facts: Facts) -> Method:
+    """Read how this run was decided."""
+    epochs = facts.find("plan_epochs", "run")
+    ended = facts.find(RACE_ENDED, "run")
+    return Method(
+        rungs=tuple(sorted({p.images for m in facts.evidence.accuracies for p in facts.evidence.points(m)})),
+        epochs=int(epochs.value) if epochs else None,
+        dropped=len(facts.listed(DROPPED)),
+        ended=ended.note if ended else "",
+        near=NEAR,
+        unlikely=UNLIKELY,
+        cheaper=CHEAPER,
+        stages=_stages(facts),
+        limits=_limits(facts),
+        excluded=_with_status(facts, Status.EXCLUDED),
+        failed=_with_status(facts, Status.FAILED),
+    )
+
+
+def _with_status(facts: Facts, status: Status) -> tuple[tuple[str, str], ...]:
+    return tuple((c.model, c.note) for c in facts.decision.candidates if c.status is status)
+
+
+def _stages(facts: Facts) -> tuple[Stage, ...]:
+    """Forecast and actual time; trainings ran side by side in the race, so the workers share their sum."""
+    workers = next((int(row.conditions["workers"]) for row in facts.listed("seconds_per_image")), 1)
+    race = facts.evidence.spent / workers
+    final = sum(r.value for r in facts.listed("train_seconds") if r.conditions["stage"] == "final")
+    audit = sum(r.value for r in facts.listed("preparation_seconds"))
+    forecast = facts.find("plan_forecast_seconds", "run")
+    at_most = f"at most {format_seconds(forecast.value)}" if forecast else DASH
+    budget = f"budget {format_seconds(facts.request.budget)}"
+    return (
+        Stage(name="Audit and decoding", forecast=DASH, actual=format_seconds(audit)),
+        Stage(name=f"Race ({workers} side by side)", forecast=DASH, actual=format_seconds(race)),
+        Stage(name="Final training", forecast=DASH, actual=format_seconds(final) if final else "not done"),
+        Stage(name="Race and final training", forecast=at_most, actual=format_seconds(race + final)),
+        Stage(name="Everything", forecast=budget, actual=format_seconds(audit + race + final)),
+    )
+
+
+def _limits(facts: Facts) -> tuple[tuple[str, str], ...]:
+    request = facts.request
+    asked = (
+        ("--max-latency", request.max_latency and milliseconds(request.max_latency)),
+        ("--max-params", request.max_params and count(request.max_params)),
+        ("--max-memory", request.max_memory and mebibytes(request.max_memory)),
+    )
+    return tuple((name, value) for name, value in asked if value)

@@ -1,0 +1,113 @@
+"""A run directory becomes one page that needs nothing but a browser."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from anmok.data import read_pixels
+from anmok.evaluation.metrics import Proportion
+from anmok.report import wording
+from anmok.report.curves import AHEAD, curve_panels, read_curves
+from anmok.report.facts import Facts, read_facts
+from anmok.report.heatmap import MOST_CLASSES, heat_map
+from anmok.report.interval import bar_mark, common_scale, interval_mark
+from anmok.report.kinds import glyph
+from anmok.report.method import read_method
+from anmok.report.mistakes import Mistake, Mistakes, find_mistakes
+from anmok.report.pareto import MOST_NAMES, pareto_plot
+from anmok.report.reproduce import command
+from anmok.report.svg import Canvas
+from anmok.report.thumbnails import thumbnail
+from anmok.report.verdict import read_verdict
+from anmok.selection.decide import Decision
+from anmok.selection.quantities import format_seconds
+from anmok.selection.run_directory import RunDirectory
+
+_MOST_RECALLS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plate:
+    """A wrong answer with its picture, which is empty where the decoded images are gone."""
+
+    mistake: Mistake
+    path: str
+    image: str
+
+
+def write_report(run: RunDirectory) -> Path:
+    """Write `report.html` from the run's files alone; the same files give the same page.
+
+    Raises `RunDirectoryError` where there is no run, or one that has not finished a trial.
+    """
+    partial = run.report.with_suffix(".partial")
+    partial.write_text(render(read_facts(run)), encoding="utf-8")
+    return partial.replace(run.report)
+
+
+def render(facts: Facts) -> str:
+    """Make the page. Names and paths are foreign text: the template escapes whatever is not markup of ours."""
+    environment = Environment(
+        loader=PackageLoader("anmok.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"glyph": glyph, "format_seconds": format_seconds}
+    names = ("percent", "interval", "whole_percent", "count", "whole", "three_digits")
+    environment.filters |= {name: getattr(wording, name) for name in names}
+    shares = _shares(facts.decision)
+    scale = common_scale(list(shares.values()))
+    curves = read_curves(facts.evidence, facts.decision)
+    mistakes = find_mistakes(facts.answers, facts.classes)
+    return environment.get_template("page.html").render(
+        facts=facts,
+        decision=facts.decision,
+        verdict=read_verdict(facts),
+        forest={model: interval_mark(share, facts.decision[model].cost.kind, scale) for model, share in shares.items()},
+        scale=scale,
+        pareto=[pareto_plot(facts.decision, facts.request.max_latency, canvas) for canvas in _PARETO],
+        panels=curve_panels(curves, facts.evidence.train_images),
+        ahead=AHEAD,
+        most_names=MOST_NAMES,
+        mistakes=mistakes,
+        recalls=[(recall, bar_mark(recall.share)) for recall in mistakes.recalls[:_MOST_RECALLS]],
+        heat=_heat(mistakes, facts.classes),
+        plates=_plates(mistakes, facts),
+        method=read_method(facts),
+        command=command(facts.request, facts.run.root),
+    )
+
+
+_PARETO = (Canvas("pareto-wide", 560, 440), Canvas("pareto-narrow", 350, 380))
+
+
+def _shares(decision: Decision) -> dict[str, Proportion]:
+    """The measured accuracies of all raced models."""
+    return {
+        c.model: Proportion(value=row.value, low=row.low, high=row.high, n=row.n)
+        for c in decision.candidates
+        if (row := c.accuracy) and row.low is not None and row.high is not None and row.n is not None
+    }
+
+
+def _heat(mistakes: Mistakes, classes: tuple[str, ...]) -> list[Markup]:
+    if len(classes) > MOST_CLASSES:
+        return []
+    sizes = (Canvas("confusion-wide", 520, 0), Canvas("confusion-narrow", 350, 0))
+    return [heat_map(mistakes.matrix, classes, size) for size in sizes]
+
+
+def _plates(mistakes: Mistakes, facts: Facts) -> list[Plate]:
+    side = facts.find("image_size", "data")
+    where = facts.run.pixels(int(side.value)) if side else None
+    pixels = read_pixels(where) if where and where.exists() else None
+    paths: pl.Series = facts.splits["path"]
+    return [
+        Plate(mistake=m, path=paths[m.id], image="" if pixels is None else thumbnail(pixels[m.id]))
+        for m in mistakes.worst
+    ]
