@@ -1,0 +1,5 @@
+"""`python -m anmok` is `anmok`."""
+
+from anmok.cli import main
+
+main()

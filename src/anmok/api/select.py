@@ -1,0 +1,105 @@
+"""The main job: labelled images in; a chosen, explained, trained and exported backbone out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from anmok.data import ImageData, load_data
+from anmok.evaluation.measurements import Measurement
+from anmok.report import write_report
+from anmok.selection import select as selection
+from anmok.selection.campaign import Campaign
+from anmok.selection.decide import Decision, decide
+from anmok.selection.final import TEST_ACCURACY
+from anmok.selection.leaderboard import leaderboard
+from anmok.selection.log import Logged
+from anmok.selection.observer import Observer, Silent
+from anmok.selection.quantities import parse_count, parse_mebibytes, parse_seconds
+from anmok.selection.request import Request
+from anmok.selection.run_directory import RunDirectory
+from anmok.serving import Classifier, load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What a run decided and left behind."""
+
+    path: Path  # the run directory
+    decision: Decision
+
+    @property
+    def leaderboard(self) -> pl.DataFrame:
+        """All candidates, best first."""
+        return leaderboard(self.decision)
+
+    @property
+    def best(self) -> Classifier:
+        """The trained winner."""
+        return load(self.path)
+
+    @property
+    def test_accuracy(self) -> Measurement:
+        """Share of the untouched test images that the trained winner answers right, with its interval."""
+        return RunDirectory(self.path).measurements.rows(metric=TEST_ACCURACY)[-1]
+
+    @property
+    def report(self) -> Path:
+        """The page that explains it all."""
+        return RunDirectory(self.path).report
+
+
+def select(  # noqa: PLR0913 - one argument for each option of the command
+    data: str | Path | ImageData,
+    *,
+    budget: str = "30m",
+    max_latency: str | None = None,
+    max_params: str | None = None,
+    max_memory: str | None = None,
+    models: Sequence[str] = ("*_nano",),
+    epochs: int | None = None,
+    image_size: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+) -> Selection:
+    """Choose a backbone for labelled images by measurement, train it, export it and explain the choice.
+
+    Limits hold for values measured on this machine: latency of one image on one thread (p50), parameters, and
+    peak memory of one image. `epochs` (at the full data) and `image_size` are chosen from budget and images
+    when not given. The run lies in `out`, by default runs/<name of the data>; the same call resumes it.
+    Raises an `AnmokError` whose message says what to do.
+    """
+    images = data if isinstance(data, ImageData) else load_data(data)
+    request = Request(
+        data=images.name if isinstance(data, ImageData) else str(data),
+        models=tuple(models),
+        max_latency=1000 * parse_seconds(max_latency, "--max-latency") if max_latency else None,
+        max_params=parse_count(max_params, "--max-params") if max_params else None,
+        max_memory=parse_mebibytes(max_memory, "--max-memory") if max_memory else None,
+        budget=parse_seconds(budget, "--budget"),
+        epochs=epochs,
+        image_size=image_size,
+        seed=seed,
+    )
+    with RunDirectory(Path(out) if out else Path("runs") / images.name) as run:
+        run.claim(request)
+        watching = Logged(observer or Silent(), run.log)
+        decision = selection.select(images, Campaign(request, run, watching))
+        watching.stage("Export")
+        watching.note(str(load(run.root).export(run.best / "model.onnx")))
+        watching.stage("Report")
+        watching.note(f"report: {write_report(run)}")
+    return Selection(path=run.root, decision=decision)
+
+
+def read_selection(path: str | Path) -> Selection:
+    """The selection that a finished or interrupted run directory holds, decided anew from its table."""
+    run = RunDirectory.existing(Path(path))
+    return Selection(path=run.root, decision=decide(run.measurements))
+
+
+def report(path: str | Path) -> Path:
+    """Write the report of a run directory anew."""
+    return write_report(RunDirectory.existing(Path(path)))

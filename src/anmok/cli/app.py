@@ -1,0 +1,47 @@
+"""The verbs, and what becomes of errors: one sentence and exit code 2."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from anmok.cli.audit import audit
+from anmok.cli.card import card
+from anmok.cli.demo import demo
+from anmok.cli.export import export
+from anmok.cli.models import models
+from anmok.cli.predict import predict
+from anmok.cli.report import report
+from anmok.cli.select import select
+from anmok.errors import AnmokError
+
+app = App(
+    name="anmok",
+    help="Which vision backbone should I use for my images, and why?",
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+for verb in (select, demo, models, card, audit, predict, export, report):
+    app.command(verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb and exit: 0 when it succeeded, 2 when the user can mend what went wrong, 130 on Ctrl-C."""
+    try:
+        app(arguments)
+    except CycloptsError as error:
+        sys.exit(_complain(" ".join(str(error).split())))
+    except AnmokError as error:
+        sys.exit(_complain(str(error)))
+    except KeyboardInterrupt:
+        _complain("Interrupted. The same command resumes where it was.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing to say, nobody to say it to
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(f"anmok: {sentence}\n")
+    return 2

@@ -1,0 +1,19 @@
+"""`anmok demo`."""
+
+from pathlib import Path
+
+
+def demo(*, out: Path = Path("runs/demo")) -> None:
+    """Choose a backbone for the built-in images: 5,000 photographs of clothes, ten classes, a few minutes.
+
+    Parameters
+    ----------
+    out
+        Run directory; the same command resumes it.
+    """
+    from anmok.api.select import select
+    from anmok.cli.show import show_selection, watching
+
+    with watching() as observer:
+        result = select("fashion", budget="6m", epochs=6, out=out, observer=observer)
+    show_selection(result)

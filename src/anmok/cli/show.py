@@ -1,0 +1,180 @@
+"""How results look in a terminal."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from anmok.api.select import Selection
+from anmok.catalogue import Card, Result
+from anmok.data import Audit, ImageData
+from anmok.selection.decide import Candidate, Status
+from anmok.selection.observer import Observer
+from anmok.selection.quantities import format_count, format_seconds
+from anmok.selection.reasons import advice, reasons
+from anmok.serving import Prediction
+
+_STYLES = {
+    Status.WINNER: "bold green",
+    Status.TIED: "green",
+    Status.FAILED: "red",
+    Status.EXCLUDED: "dim",
+    Status.DROPPED: "dim",
+}
+_console = Console(highlight=False)
+
+
+class _Terminal:
+    """Shows stages and notes as lines and progress as a bar; without a terminal, only the lines."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def stage(self, name: str) -> None:
+        """Start a new bar."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._bars.console.print(f"[bold]{name}")
+        self._task = self._bars.add_task(name, total=None, detail="")
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bars.console.print(f"  {text}", markup=False, soft_wrap=True)
+
+    def progress(self, done: float, total: float, detail: str) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bars.update(self._task, completed=done, total=total, detail=detail)
+
+
+@contextmanager
+def watching() -> Iterator[Observer]:
+    """An observer that shows what it is told, on standard error."""
+    columns = (
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as bars:
+        yield _Terminal(bars)
+
+
+def show_text(text: str) -> None:
+    """Print it as it is."""
+    _console.print(text, markup=False, soft_wrap=True)
+
+
+def show_selection(result: Selection) -> None:
+    """The verdict, the leaderboard, the reasons, and where everything lies."""
+    decision, test = result.decision, result.test_accuracy
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading, justify in _COLUMNS:
+        table.add_column(heading, justify=justify, no_wrap=True)
+    for candidate in decision.candidates:
+        table.add_row(*_row(candidate), style=_STYLES.get(candidate.status))
+    _console.print(table)
+    for candidate in decision.candidates:
+        if candidate.note:
+            show_text(f"{candidate.model}: {candidate.note}")
+    _console.print(
+        f"\n[bold green]{decision.winner}[/] answers {100 * test.value:.1f} % [{100 * (test.low or 0):.1f}, "
+        f"{100 * (test.high or 0):.1f}] of {test.n:,} untouched test images right."
+    )
+    for reason in reasons(decision):
+        show_text(f"- {reason}")
+    show_text(advice(decision))
+    show_text(f"\nmodel   {result.path / 'best'}\nreport  {result.report}")
+
+
+_COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
+    ("model", "left"),
+    ("kind", "left"),
+    ("status", "left"),
+    ("accuracy %", "right"),
+    ("of data", "right"),
+    ("expected %", "right"),
+    ("latency ms", "right"),
+    ("params", "right"),
+    ("trained", "right"),
+)
+
+
+def _row(candidate: Candidate) -> tuple[str, ...]:
+    row, expected, cost = candidate.accuracy, candidate.expected, candidate.cost
+    accuracy = f"{100 * row.value:.1f} [{100 * (row.low or 0):.1f}, {100 * (row.high or 0):.1f}]" if row else "-"
+    return (
+        candidate.model,
+        cost.kind,
+        candidate.status,
+        accuracy,
+        f"{candidate.fraction:.0%}" if row else "-",
+        f"{100 * expected.mean:.1f} [{100 * expected.low:.1f}, {100 * expected.high:.1f}]" if expected else "-",
+        f"{cost.latency:.2f}",
+        format_count(cost.params),
+        format_seconds(candidate.train_seconds) if row else "-",
+    )
+
+
+def show_models(cards: Sequence[Card]) -> None:
+    """One line a model."""
+    table = Table("model", "kind", "params", "published top-1 %", "paper", box=box.SIMPLE, pad_edge=False)
+    for card in cards:
+        top1 = f"{card.results[0].top1:.1f}" if card.results else "ours" if card.ours else "-"
+        table.add_row(card.name, card.kind, format_count(card.params), top1, card.paper)
+    _console.print(table)
+
+
+def show_card(card_and_macs: tuple[Card, int]) -> None:
+    """All that is known of one model."""
+    card, macs = card_and_macs
+    height, width = card.image_size
+    lines = {
+        "kind": card.kind,
+        "paper": card.paper if not card.ours else f"a preset of ours, not of the paper {card.paper}",
+        "inductive bias": card.bias,
+        "params": f"{card.params:,} with {card.num_classes} classes",
+        "MACs": f"{macs:,} for {height} x {width} pixels, counted here"
+        + (f"; {card.macs:g} G published" if card.macs else ""),
+        "image size": f"built for {height} x {width} pixels; takes {card.image_sizes}",
+    }
+    table = Table(box=None, show_header=False, pad_edge=False, title=card.name, title_justify="left")
+    for name, value in lines.items():
+        table.add_row(name, value)
+    for result in card.results:
+        table.add_row("published top-1", _describe_result(result))
+    for note in card.notes:
+        table.add_row("note", note)
+    _console.print(table)
+
+
+def _describe_result(result: Result) -> str:
+    checked = "" if result.checked else " (quoted from memory)"
+    again = f"; {result.reproduced:.2f} % with public weights" if result.reproduced else ""
+    return (
+        f"{result.top1:.2f} % on {result.data} at {result.image_size} pixels, trained on {result.pretrain}: "
+        f"{result.source}{checked}{again}"
+    )
+
+
+def show_audit(images: ImageData, health: Audit) -> None:
+    """Counts, then one line a finding."""
+    show_text(f"{images.name}: {images.samples.height:,} images, {len(images.classes)} classes")
+    for finding in health.findings():
+        show_text(f"{finding.severity}: {finding.text}")
+
+
+def show_predictions(predictions: Sequence[Prediction], *, as_json: bool) -> None:
+    """One line an image."""
+    for p in predictions:
+        if as_json:
+            show_text(json.dumps(asdict(p), default=str))
+        else:
+            show_text(f"{p.path}\t{p.error or f'{p.label}	{p.probability:.4f}'}")
