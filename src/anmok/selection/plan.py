@@ -11,7 +11,7 @@ from anmok.training.recipe import Precision
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of the train split; each part lies inside the next
 EPOCHS = (4, 6, 8, 11, 16, 22, 32, 45, 64)  # at the full train split, to choose from
-FINAL_EPOCHS = 1.5  # times as many epochs for the model that is kept, where the time allows; at least as many
+FINAL_EPOCHS = (0.5, 3)  # times as many epochs for the model that is kept: at least, and where the time allows
 _LEAST_IMAGES_PER_CLASS = 10  # in the first rung: below it a learning curve says nothing
 _SHARE_FOR_TRAINING = 0.85  # of the budget; the rest is for the export, the report and for error
 _EVALUATION = 1.15  # training time is longer by this factor for the looks at the select split
@@ -39,7 +39,7 @@ class Plan:
     fractions: tuple[float, ...]
     epochs: int  # at the full train split
     available_seconds: float  # wall-clock, for the race and the final training
-    forecast_seconds: float  # of both, if no model drops out and the slowest wins
+    forecast_seconds: float  # of both, if half of the models drop out and the slowest wins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +68,11 @@ def race_fractions(extent: Extent) -> tuple[float, ...]:
 
 
 def make_plan(costs: Mapping[str, Cost], extent: Extent, epochs: int | None) -> Plan:
-    """The longest training for which the whole race and the final training fit into the budget.
+    """The longest training for which the race and the final training are expected to fit into the budget.
 
-    When even the shortest does not fit, models are left out, the slowest first, but never the last of its
-    kind; the race may then end before the last rung. Raises `BudgetError` when two rungs and the final
-    training do not fit.
+    Half of the models are expected to drop out after two rungs; when more stay, the race ends before the last
+    rung. When even the shortest training does not fit, models are left out, the slowest first, but never the
+    last of its kind. Raises `BudgetError` when two rungs and the final training do not fit.
     """
     fractions = race_fractions(extent)
     available = _SHARE_FOR_TRAINING * extent.budget
@@ -106,24 +106,26 @@ def trial_seconds(cost: Cost, fraction: float, epochs: int, extent: Extent) -> f
 
 
 def final_seconds(costs: Mapping[str, Cost], models: Sequence[str], epochs: int, extent: Extent) -> float:
-    """Time to reserve for the final training: of the slowest model that may win, as long as in the last rung."""
-    return max(costs[m].seconds_per_image for m in models) * extent.final_images * epochs
+    """Time to reserve for the final training: of the slowest model that may win, for the fewest epochs."""
+    return FINAL_EPOCHS[0] * epochs * extent.final_images * max(costs[m].seconds_per_image for m in models)
 
 
 def final_epochs(plan: Plan, cost: Cost, extent: Extent, spent: float) -> int:
     """Epochs of the final training: what the time left by the race allows, within bounds."""
     affordable = (plan.available_seconds - spent) / (cost.seconds_per_image * extent.final_images)
-    return int(min(max(affordable, plan.epochs), FINAL_EPOCHS * plan.epochs))
+    least, most = (round(share * plan.epochs) for share in FINAL_EPOCHS)
+    return min(max(int(affordable), least, 1), most)
 
 
 def _total(
     costs: Mapping[str, Cost], models: Sequence[str], fractions: Sequence[float], epochs: int, extent: Extent
 ) -> float:
-    """Wall-clock of the rungs for all models, spread over the workers, and of the final training."""
+    """Expected wall-clock of the rungs, spread over the workers, and of the final training."""
     race = 0.0
-    for fraction in fractions:
+    for rung, fraction in enumerate(fractions):
         seconds = [trial_seconds(costs[m], fraction, epochs, extent) for m in models]
-        race += max(sum(seconds) / extent.workers, *seconds)
+        staying = 1.0 if rung < 2 else 0.5
+        race += max(staying * sum(seconds) / extent.workers, *seconds)
     return race + final_seconds(costs, models, epochs, extent)
 
 

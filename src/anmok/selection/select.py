@@ -71,7 +71,7 @@ def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign)
     if not table.rows(metric="plan_epochs"):
         table.append(plan_rows(plan))
         campaign.observer.note(
-            f"forecast: {format_seconds(plan.forecast_seconds)} if none of the {len(plan.models)} models drops out, "
+            f"forecast: {format_seconds(plan.forecast_seconds)} if half of the {len(plan.models)} models drop out, "
             f"with up to {len(plan.fractions)} parts of the data and {plan.epochs} epochs on all of it; "
             f"budget {format_seconds(request.budget)}"
         )
