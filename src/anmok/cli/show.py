@@ -39,6 +39,7 @@ class _Terminal:
 
     def stage(self, name: str) -> None:
         """Start a new bar."""
+        self._bars.start()
         if self._task is not None:
             self._bars.remove_task(self._task)
         self._bars.console.print(f"[bold]{name}")
@@ -63,8 +64,12 @@ def watching() -> Iterator[Observer]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[detail]}"),
     )
-    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as bars:
+    bars = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
+    try:
         yield _Terminal(bars)
+    finally:
+        if bars.live.is_started:  # stopping what was never started prints an empty line
+            bars.stop()
 
 
 def show_text(text: str) -> None:

@@ -1,7 +1,7 @@
 """What the table says about a race: its points, its curves, its costs. Reads rows, changes nothing."""
 
 from dataclasses import dataclass
-from math import nan
+from math import fsum, nan
 
 from anmok.backbone import Kind
 from anmok.evaluation.measurements import Measurement, Measurements, Outcome
@@ -49,7 +49,7 @@ class Evidence:
     @property
     def spent(self) -> float:
         """Training seconds of all finished trials and of the pilot, summed over workers."""
-        return sum(self.seconds.values())
+        return fsum(self.seconds.values())
 
 
 def read_evidence(table: Measurements) -> Evidence:
@@ -57,10 +57,10 @@ def read_evidence(table: Measurements) -> Evidence:
     accuracies: dict[str, dict[float, Measurement]] = {}
     for row in _raced(table.rows(metric=ACCURACY)):
         accuracies.setdefault(row.subject, {})[float(row.conditions["fraction"])] = row
-    seconds: dict[str, float] = {}
+    seconds: dict[str, list[float]] = {}
     for row in table.rows(metric=SECONDS):
         if row.conditions["stage"] != "final":
-            seconds[row.subject] = seconds.get(row.subject, 0.0) + row.value
+            seconds.setdefault(row.subject, []).append(row.value)
     images = table.rows(metric="train_images", subject="data")
     return Evidence(
         train_images=int(images[-1].value),
@@ -68,7 +68,7 @@ def read_evidence(table: Measurements) -> Evidence:
         excluded={r.subject: r.note for r in table.rows(metric="excluded")},
         failures={r.subject: r.note for r in _raced(table.rows(metric=FAILED))},
         accuracies=accuracies,
-        seconds=seconds,
+        seconds={model: fsum(parts) for model, parts in seconds.items()},
         outcomes={(o.subject, float(o.conditions["fraction"])): o for o in table.outcomes(split="select")},
     )
 

@@ -1,0 +1,51 @@
+import pytest
+
+from anmok.backbone import Kind
+from anmok.errors import RequestError, UnknownNameError
+from anmok.selection.candidates import check_limits, find_models
+from anmok.selection.plan import Cost
+from anmok.training.recipe import Precision
+
+
+def cost(latency: float, params: int, memory: float) -> Cost:
+    return Cost(
+        kind=Kind.CNN,
+        params=params,
+        macs=1,
+        latency=latency,
+        memory=memory,
+        seconds_per_image=1.0,
+        precision=Precision.FP32,
+    )
+
+
+COSTS = {"small": cost(1.0, 1_000_000, 10.0), "large": cost(30.0, 25_000_000, 200.0)}
+NONE = {"latency": None, "params": None, "memory": None}
+
+
+def test_models_are_found_by_name_and_wildcard() -> None:
+    assert find_models(["vit_nano", "cifar_resnet5*"]) == ["cifar_resnet56", "vit_nano"]
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"^No backbone is called 'vit_nanno'\. Did you mean 'vit_nano'"):
+        find_models(["vit_nanno"])
+
+
+def test_without_limits_all_are_kept() -> None:
+    assert check_limits(COSTS, NONE) == {}
+
+
+def test_a_broken_limit_is_said_with_both_values() -> None:
+    assert check_limits(COSTS, NONE | {"latency": 20.0}) == {"large": "latency 30 ms > 20 ms"}
+    both = check_limits(COSTS, NONE | {"params": 2e6, "memory": 100.0})
+    assert both == {"large": "params 2.5e+07 > 2e+06, memory 200 MiB > 100 MiB"}
+
+
+def test_limits_that_none_meets_show_the_nearest_misses_first() -> None:
+    message = (
+        r"^No model meets --max-latency on this machine\. Nearest: small \(latency 1 ms > 0\.5 ms\); "
+        r"large \(latency 30 ms > 0\.5 ms\)\. Loosen the limit or name other --models\.$"
+    )
+    with pytest.raises(RequestError, match=message):
+        check_limits(COSTS, NONE | {"latency": 0.5})
