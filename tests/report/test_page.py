@@ -101,7 +101,7 @@ def test_method_names_limits_and_costs(page: Page) -> None:
     for phrase in (
         "--max-latency",
         "swin_tiny: latency 41 ms > 4 ms",
-        "at most 5 m",
+        "about 5 m",
         "budget 10 m",
         "below 5 %: 2 dropped",
     ):

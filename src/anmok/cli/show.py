@@ -16,7 +16,7 @@ from anmok.catalogue import Card, Result
 from anmok.data import Audit, ImageData
 from anmok.selection.decide import Candidate, Status
 from anmok.selection.observer import Observer
-from anmok.selection.quantities import format_count, format_seconds
+from anmok.selection.quantities import format_count
 from anmok.selection.reasons import advice, reasons
 from anmok.serving import Prediction
 
@@ -80,7 +80,7 @@ def show_text(text: str) -> None:
 def show_selection(result: Selection) -> None:
     """The verdict, the leaderboard, the reasons, and where everything lies."""
     decision, test = result.decision, result.test_accuracy
-    table = Table(box=box.SIMPLE, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=_CAPTION, caption_justify="left")
     for heading, justify in _COLUMNS:
         table.add_column(heading, justify=justify, no_wrap=True)
     for candidate in decision.candidates:
@@ -99,14 +99,17 @@ def show_selection(result: Selection) -> None:
     show_text(f"\nmodel   {result.path / 'best'}\nreport  {result.report}")
 
 
+_CAPTION = (
+    "accuracy on the select split, 95 % interval, after training on that share of the data; expected at all of it; "
+    "latency of one image on one thread"
+)
 _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("model", "left"),
-    ("kind", "left"),
     ("status", "left"),
     ("accuracy %", "right"),
-    ("of data", "right"),
-    ("expected %", "right"),
-    ("latency ms", "right"),
+    ("data", "right"),
+    ("at all", "right"),
+    ("ms", "right"),
     ("params", "right"),
     ("trained", "right"),
 )
@@ -114,17 +117,15 @@ _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
 
 def _row(candidate: Candidate) -> tuple[str, ...]:
     row, expected, cost = candidate.accuracy, candidate.expected, candidate.cost
-    accuracy = f"{100 * row.value:.1f} [{100 * (row.low or 0):.1f}, {100 * (row.high or 0):.1f}]" if row else "-"
     return (
         candidate.model,
-        cost.kind,
         candidate.status,
-        accuracy,
-        f"{candidate.fraction:.0%}" if row else "-",
-        f"{100 * expected.mean:.1f} [{100 * expected.low:.1f}, {100 * expected.high:.1f}]" if expected else "-",
+        f"{100 * row.value:.1f} [{100 * (row.low or 0):.0f}, {100 * (row.high or 0):.0f}]" if row else "",
+        f"{candidate.fraction:.0%}" if row else "",
+        f"{100 * expected.mean:.1f}" if expected else "",
         f"{cost.latency:.2f}",
         format_count(cost.params),
-        format_seconds(candidate.train_seconds) if row else "-",
+        f"{candidate.train_seconds:.0f} s" if row else "",
     )
 
 

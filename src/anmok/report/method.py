@@ -6,6 +6,7 @@ from anmok.report.facts import Facts
 from anmok.report.wording import DASH, count, mebibytes, milliseconds
 from anmok.selection.decide import CHEAPER, Status
 from anmok.selection.evidence import NEAR, UNLIKELY
+from anmok.selection.pilot import AUGMENTATION
 from anmok.selection.quantities import format_seconds
 from anmok.selection.race import DROPPED, RACE_ENDED
 
@@ -25,6 +26,7 @@ class Method:
 
     rungs: tuple[int, ...]  # images of the race's nested parts, fewest first
     epochs: int | None  # at the full train split
+    augmentation: str  # which one, and what the pilot measured; empty without a pilot
     dropped: int  # models
     ended: str  # why the race stopped before its last rung; empty if it did not
     near: float  # share of accuracy
@@ -40,9 +42,11 @@ def read_method(facts: Facts) -> Method:
     """Read how this run was decided."""
     epochs = facts.find("plan_epochs", "run")
     ended = facts.find(RACE_ENDED, "run")
+    pilot = facts.find(AUGMENTATION, "run")
     return Method(
         rungs=tuple(sorted({p.images for m in facts.evidence.accuracies for p in facts.evidence.points(m)})),
         epochs=int(epochs.value) if epochs else None,
+        augmentation=f"{pilot.conditions['chosen']} ({pilot.note})" if pilot else "",
         dropped=len(facts.listed(DROPPED)),
         ended=ended.note if ended else "",
         near=NEAR,
@@ -66,13 +70,13 @@ def _stages(facts: Facts) -> tuple[Stage, ...]:
     final = sum(r.value for r in facts.listed("train_seconds") if r.conditions["stage"] == "final")
     audit = sum(r.value for r in facts.listed("preparation_seconds"))
     forecast = facts.find("plan_forecast_seconds", "run")
-    at_most = f"at most {format_seconds(forecast.value)}" if forecast else DASH
+    expected = f"about {format_seconds(forecast.value)}" if forecast else DASH
     budget = f"budget {format_seconds(facts.request.budget)}"
     return (
         Stage(name="Audit and decoding", forecast=DASH, actual=format_seconds(audit)),
         Stage(name=f"Race ({workers} side by side)", forecast=DASH, actual=format_seconds(race)),
         Stage(name="Final training", forecast=DASH, actual=format_seconds(final) if final else "not done"),
-        Stage(name="Race and final training", forecast=at_most, actual=format_seconds(race + final)),
+        Stage(name="Race and final training", forecast=expected, actual=format_seconds(race + final)),
         Stage(name="Everything", forecast=budget, actual=format_seconds(audit + race + final)),
     )
 

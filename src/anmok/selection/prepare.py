@@ -17,6 +17,8 @@ from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
 from anmok.selection.material import Material, open_material
 
+_LARGEST_IMAGE = 48  # pixels, unless --image-size asks for more: what a CPU can race in minutes
+
 
 def prepare(data: ImageData, campaign: Campaign) -> Material:
     """Audit the images, cut the splits, decode everything to one size; what is done already is read."""
@@ -28,7 +30,7 @@ def prepare(data: ImageData, campaign: Campaign) -> Material:
         health = audit(data, progress=lambda done, total: observer.progress(done, total, "images"))
         splits = make_splits(data, health, seed=request.seed)
         write_splits(splits, run.splits)
-        side = request.image_size or image_size(health)
+        side = request.image_size or image_size(health, highest=_LARGEST_IMAGE)
         rows = _rows(health, data.classes, splits["split"].to_list(), side)
         table.append(rows)
         for finding in health.findings():
