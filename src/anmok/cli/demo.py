@@ -15,5 +15,5 @@ def demo(*, out: Path = Path("runs/demo")) -> None:
     from anmok.cli.show import show_selection, watching
 
     with watching() as observer:
-        result = select("fashion", budget="6m", epochs=6, out=out, observer=observer)
+        result = select("fashion", budget="8m", epochs=8, out=out, observer=observer)
     show_selection(result)

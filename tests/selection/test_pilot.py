@@ -1,0 +1,25 @@
+import pytest
+
+from anmok.data import Augmentation
+from anmok.evaluation.measurements import Measurement
+from anmok.selection.pilot import strongest
+
+
+@pytest.mark.parametrize(
+    ("none", "crop", "flip", "chosen"),
+    [
+        (0.80, 0.80, 0.80, Augmentation.FLIP_CROP),
+        (0.80, 0.82, 0.81, Augmentation.FLIP_CROP),  # one standard error is 1.4 points here
+        (0.80, 0.82, 0.79, Augmentation.CROP),
+        (0.90, 0.80, 0.70, Augmentation.NONE),
+    ],
+)
+def test_the_strongest_within_one_standard_error_is_taken(
+    none: float, crop: float, flip: float, chosen: Augmentation
+) -> None:
+    rows = [Measurement(subject="m", metric="select_accuracy", value=v, n=800) for v in (none, crop, flip)]
+    assert strongest(dict(zip(Augmentation, rows, strict=True))) is chosen
+
+
+def test_a_pilot_that_failed_leaves_the_usual_augmentation() -> None:
+    assert strongest({}) is Augmentation.FLIP_CROP
