@@ -36,8 +36,9 @@ class Halves:
 
 def network() -> nn.Module:
     torch.manual_seed(0)
-    hidden = (nn.Linear(192, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))
-    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(16, 2))
+    seeing = (nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3, padding=1))
+    hidden = (nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))
+    return nn.Sequential(*seeing, nn.Flatten(), *hidden, nn.Linear(16, 2))
 
 
 def job(**changes: object) -> Fit:

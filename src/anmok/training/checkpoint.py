@@ -35,10 +35,13 @@ def read_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> tup
             group, _, name = key.partition(".")
             groups[group][name] = file.get_tensor(key)
     network.load_state_dict(groups["network"])
+    params = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in groups["optimizer"].items():
         index, _, name = key.partition(".")
-        # Adam keeps its step counter on the CPU, whatever the device of the weights.
-        state.setdefault(int(index), {})[name] = value.cpu() if name == "step" else value
+        # A fused optimiser walks weights and moments alike, so the moments need the weights' memory layout.
+        like = params[int(index)]
+        kept = torch.empty_like(like).copy_(value) if value.shape == like.shape else value.cpu()
+        state.setdefault(int(index), {})[name] = kept
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return {k: torch.clone(v) for k, v in groups["best"].items()}, progress
