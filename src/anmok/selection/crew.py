@@ -21,13 +21,12 @@ from anmok.training.device import default_device
 from anmok.training.loop import EpochProgress
 
 
-class Workplace(NamedTuple):
+class Briefing(NamedTuple):
     """What every worker is told once."""
 
     root: Path
     image_size: int
     classes: tuple[str, ...]
-    threads: int = 1
 
 
 class Tools(NamedTuple):
@@ -42,11 +41,11 @@ class Tools(NamedTuple):
 class Crew:
     """Workers that share the decoded images; they end with this process, also when it is killed."""
 
-    def __init__(self, workplace: Workplace, size: int) -> None:
+    def __init__(self, briefing: Briefing, size: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.size = size
         self._news = context.Queue()
-        self._pool = ProcessPoolExecutor(size, context, initializer=_start, initargs=(workplace, self._news))
+        self._pool = ProcessPoolExecutor(size, context, initializer=_start, initargs=(briefing, self._news))
 
     def run(
         self,
@@ -99,12 +98,12 @@ _tools: Tools | None = None  # of this worker process
 _news: Any = None
 
 
-def _start(workplace: Workplace, news: Any) -> None:
+def _start(briefing: Briefing, news: Any) -> None:
     global _tools, _news  # a worker process has one state, set once
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(workplace.threads)
-    run = RunDirectory(workplace.root)
-    material = open_material(run, workplace.image_size, workplace.classes)
+    torch.set_num_threads(1)
+    run = RunDirectory(briefing.root)
+    material = open_material(run, briefing.image_size, briefing.classes)
     _news = news
     _tools = Tools(run, material, default_device(), lambda _: None)
 

@@ -5,7 +5,7 @@ from anmok.evaluation.environment import usable_cores
 from anmok.selection.campaign import Campaign
 from anmok.selection.candidates import admit, find_models
 from anmok.selection.costs import choose_threads, measure_steps
-from anmok.selection.crew import Crew, Workplace
+from anmok.selection.crew import Briefing, Crew
 from anmok.selection.decide import Decision, decide
 from anmok.selection.evidence import read_costs, read_evidence
 from anmok.selection.final import TEST_ACCURACY, FinalTraining, train_final
@@ -29,9 +29,9 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
     names = find_models(campaign.request.models)
     material = prepare(data, campaign)
     models = admit(names, material, campaign)
-    workplace = Workplace(campaign.run.root, material.pixels.shape[-1], data.classes)
+    briefing = Briefing(campaign.run.root, material.pixels.shape[-1], data.classes)
     workers = min(usable_cores(), len(models)) if default_device().type == "cpu" else 1
-    with Crew(workplace, workers) as crew:
+    with Crew(briefing, workers) as crew:
         extent, plan = _plan(crew, models, material, campaign)
         augmentation = choose_augmentation(crew, plan, campaign)
         campaign.observer.stage("Race")
@@ -49,7 +49,7 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
             precision=winner.precision,
             augmentation=augmentation,
         )
-        with Crew(workplace, size=1) as crew:
+        with Crew(briefing, size=1) as crew:
             _train_final(crew, decision.winner, recipe, campaign)
     return decision
 
