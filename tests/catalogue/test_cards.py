@@ -2,7 +2,7 @@ import pytest
 
 from anmok.backbone import ImageSizes, Kind
 from anmok.catalogue import card, list_models, require_model
-from anmok.catalogue.cards import read_published
+from anmok.catalogue.published import read_published
 
 PUBLISHED = [name for name in list_models() if not require_model(name).is_ours]
 

@@ -1,15 +1,12 @@
 """What one model is, and why."""
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
 
 import torch
 
 from anmok.backbone import ImageSizes, Kind
 from anmok.catalogue.names import require_model
+from anmok.catalogue.published import read_published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +61,3 @@ def card(name: str) -> Card:
         results=tuple(Result(**result) for result in row.get("results", [])),
         notes=tuple(row.get("notes", [])),
     )
-
-
-@cache
-def read_published() -> dict[str, Any]:
-    """The papers' figures, by preset."""
-    return tomllib.loads(resources.files("anmok.catalogue").joinpath("published.toml").read_text())

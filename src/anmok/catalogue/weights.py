@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from anmok.backbone import Backbone
-from anmok.catalogue.adapters import ADAPTERS, Adapter
+from anmok.catalogue.adapters import find_adapter
 from anmok.errors import WeightsError
 
 PICKLED = (".pth", ".pt", ".bin")
@@ -41,12 +41,12 @@ def load_weights(model: Backbone, path: Path, family: str) -> None:
     scaled; position embeddings and CMT's position biases are resampled. All else must fit exactly. Nothing
     in the file is ever executed.
     """
-    adapter = ADAPTERS.get(family, Adapter())
-    renamed = {adapter.rename(name): tensor for name, tensor in _read(path).items()}
+    adapter = find_adapter(family)
+    renamed = adapter.read(_read(path))
     own = model.state_dict()
     found = {}
     for name, tensor in renamed.items():
-        if name is None or (name.startswith("head.") and _is_other_head(renamed, model)):
+        if name.startswith("head.") and _is_other_head(renamed, model):
             continue
         found[name] = tensor
         if name in own and own[name].shape != tensor.shape and own[name].ndim == tensor.ndim:
@@ -62,7 +62,7 @@ def load_weights(model: Backbone, path: Path, family: str) -> None:
     model.load_state_dict({**{name: own[name] for name in optional}, **found})
 
 
-def _is_other_head(tensors: Mapping[str | None, Tensor], model: Backbone) -> bool:
+def _is_other_head(tensors: Mapping[str, Tensor], model: Backbone) -> bool:
     head = tensors.get("head.weight")
     return model.num_classes == 0 or (head is not None and head.shape[:1] != (model.num_classes,))
 
