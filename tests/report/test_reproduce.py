@@ -35,4 +35,4 @@ def test_command_says_the_same_as_the_request() -> None:
 
 def test_command_leaves_out_what_was_not_set_but_always_names_the_seed() -> None:
     text = command(Request(data="photos"), Path("runs/photos"))
-    assert text == "anmok select photos --models '*_nano' --budget 1800s --seed 0 --out runs/photos"
+    assert text == "anmok select photos --budget 1800s --seed 0 --out runs/photos"

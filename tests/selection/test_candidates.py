@@ -1,6 +1,7 @@
 import pytest
 
 from anmok.backbone import Kind
+from anmok.catalogue import require_model
 from anmok.errors import RequestError, UnknownNameError
 from anmok.selection.candidates import check_limits, find_models
 from anmok.selection.plan import Cost
@@ -25,6 +26,12 @@ NONE = {"latency": None, "params": None, "memory": None}
 
 def test_models_are_found_by_name_and_wildcard() -> None:
     assert find_models(["vit_nano", "cifar_resnet5*"]) == ["cifar_resnet56", "vit_nano"]
+
+
+def test_without_a_pattern_the_small_preset_of_every_family_races() -> None:
+    found = find_models([])
+    assert {"mlp_nano", "resnet_nano", "vit_nano", "cmt_nano"} <= set(found)
+    assert all(require_model(name).is_ours for name in found)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:

@@ -68,6 +68,18 @@ def test_the_slowest_of_a_kind_is_left_out_first_and_never_the_last_of_it() -> N
     assert "transformer" in plan.models
 
 
+def test_many_models_race_only_where_all_train_for_long() -> None:
+    many = COSTS | {f"cnn{i}": cost(Kind.CNN, 1.0 + i / 10) for i in range(8)} | {"vit": cost(Kind.TRANSFORMER, 3.0)}
+    rich = make_plan(many, replace(EXTENT, budget=36_000.0), None)
+    assert rich.left_out == ()
+    poor = make_plan(many, replace(EXTENT, budget=600.0), None)
+    kinds = [many[m].kind for m in poor.models]
+    assert len(poor.models) >= 6
+    assert max(kinds.count(kind) for kind in Kind) - kinds.count(Kind.TRANSFORMER) <= 1
+    assert poor.epochs >= 16 or len(poor.models) == 6
+    assert "large_cnn" in poor.left_out
+
+
 def test_a_budget_for_less_than_two_rungs_says_what_would_be_enough() -> None:
     with pytest.raises(
         BudgetError, match=r"^A budget of 10 s is too small for two rungs .*: (.+) would be enough"

@@ -36,7 +36,6 @@ def test_a_file_that_is_no_request_is_refused(tmp_path: Path, text: str) -> None
     [
         ({"epochs": 1}, r"^--epochs must be at least 2: got 1\.$"),
         ({"image_size": 8}, r"^--image-size must lie between 16 and 1024 pixels: got 8\.$"),
-        ({"models": ()}, r"^--models names no model\."),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, object], message: str) -> None:

@@ -57,7 +57,7 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
     max_latency: str | None = None,
     max_params: str | None = None,
     max_memory: str | None = None,
-    models: Sequence[str] = ("*_nano",),
+    models: Sequence[str] = (),
     epochs: int | None = None,
     image_size: int | None = None,
     seed: int = 0,

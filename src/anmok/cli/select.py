@@ -34,7 +34,7 @@ def select(  # noqa: PLR0913 - one argument for each option
     max_memory
         Upper bound for the memory that one image takes, such as 512MiB.
     models
-        Names or wildcards of the models that race.
+        Names or wildcards of the models that race; the small preset of every family when not given.
     epochs
         Epochs at the full data; as many as the budget allows when not given.
     image_size
@@ -50,7 +50,7 @@ def select(  # noqa: PLR0913 - one argument for each option
     limits = {"max_latency": max_latency, "max_params": max_params, "max_memory": max_memory}
     with watching() as observer:
         result = run_selection(
-            data, budget=budget, **limits, models=models or ["*_nano"], epochs=epochs, image_size=image_size,
+            data, budget=budget, **limits, models=models or (), epochs=epochs, image_size=image_size,
             seed=seed, out=out, observer=observer,
         )  # fmt: skip
     show_selection(result)

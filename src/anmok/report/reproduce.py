@@ -18,7 +18,9 @@ def command(request: Request, out: Path) -> str:
         "--seed": _number(request.seed),
         "--out": str(out),
     }
-    words = ["anmok", "select", request.data, "--models", *request.models]
+    words = ["anmok", "select", request.data]
+    if request.models:
+        words += ["--models", *request.models]
     for option, value in options.items():
         if value:
             words += [option, value]

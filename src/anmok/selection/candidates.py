@@ -20,8 +20,11 @@ LIMITS = {
 
 
 def find_models(patterns: Sequence[str]) -> list[str]:
-    """The catalogue's models that match any pattern, sorted; raises `UnknownNameError` for a name that is none."""
-    found: set[str] = set()
+    """The catalogue's models that match any pattern, sorted; without patterns, the small preset of every family.
+
+    Raises `UnknownNameError` for a name that is none.
+    """
+    found = set() if patterns else {name for name in list_models() if require_model(name).is_ours}
     for pattern in patterns:
         matching = list_models(pattern)
         if not matching:

@@ -1,5 +1,6 @@
 """What the budget allows, forecast before anything is trained."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ EPOCHS = (4, 6, 8, 11, 16, 22, 32, 45, 64)  # at the full train split, to choose
 FINAL_EPOCHS = (0.5, 3)  # times as many epochs for the model that is kept: at least, and where the time allows
 _LEAST_IMAGES_PER_CLASS = 10  # in the first rung: below it a learning curve says nothing
 _SHARE_FOR_TRAINING = 0.85  # of the budget; the rest is for the export, the report and for error
+_FEW = 6  # models that race however short the training has to be
+_WORTHWHILE = 16  # epochs at the full train split; more models than a few race only where all can have that many
 _EVALUATION = 1.15  # training time is longer by this factor for the looks at the select split
 
 
@@ -71,12 +74,14 @@ def make_plan(costs: Mapping[str, Cost], extent: Extent, epochs: int | None) -> 
     """The longest training for which the race and the final training are expected to fit into the budget.
 
     Half of the models are expected to drop out after two rungs; when more stay, the race ends before the last
-    rung. When even the shortest training does not fit, models are left out, the slowest first, but never the
-    last of its kind. Raises `BudgetError` when two rungs and the final training do not fit.
+    rung. Where the budget is too small for many models, those left out are the slowest of the most numerous kind.
+    Raises `BudgetError` when two rungs and the final training do not fit.
     """
     fractions = race_fractions(extent)
     available = _SHARE_FOR_TRAINING * extent.budget
     models = sorted(costs, key=lambda m: costs[m].seconds_per_image)
+    while len(models) > _FEW and _total(costs, models, fractions, epochs or _WORTHWHILE, extent) > available:
+        models.remove(_dispensable(models, costs) or models[-1])
     fitting = [e for e in EPOCHS if _total(costs, models, fractions, e, extent) <= available]
     length = epochs or (fitting[-1] if fitting else EPOCHS[0])
     while _total(costs, models, fractions[:2], length, extent) > available:
@@ -130,10 +135,10 @@ def _total(
 
 
 def _dispensable(models: Sequence[str], costs: Mapping[str, Cost]) -> str | None:
-    """The slowest model that is not the last of its kind."""
-    kinds = [costs[m].kind for m in models]
-    spare = [m for m in models if kinds.count(costs[m].kind) > 1 or costs[m].kind is Kind.MLP]
-    return spare[-1] if spare and len(models) > 2 else None
+    """The slowest model of the most numerous kind; None where every kind but the MLPs has its last."""
+    count = Counter(costs[m].kind for m in models)
+    spare = [m for m in models if count[costs[m].kind] > 1 or costs[m].kind is Kind.MLP]
+    return max(spare, key=lambda m: (count[costs[m].kind], models.index(m)), default=None) if len(models) > 2 else None
 
 
 def plan_rows(plan: Plan) -> list[Measurement]:
@@ -144,5 +149,5 @@ def plan_rows(plan: Plan) -> list[Measurement]:
         "plan_forecast_seconds": (plan.forecast_seconds, "s"),
     }
     rows = [Measurement(subject="run", metric=m, value=value, unit=unit) for m, (value, unit) in values.items()]
-    reason = "left out: the budget is too small for it to finish two rungs"
+    reason = "left out: the budget is too small for so many models"
     return rows + [Measurement(subject=m, metric="excluded", value=1.0, note=reason) for m in plan.left_out]

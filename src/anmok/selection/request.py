@@ -15,7 +15,7 @@ class Request:
     """A selection as the user put it; limits are upper bounds on values measured on this machine."""
 
     data: str
-    models: tuple[str, ...] = ("*_nano",)  # names or wildcards
+    models: tuple[str, ...] = ()  # names or wildcards; none: the small preset of every family
     max_latency: float | None = None  # milliseconds, p50 of one image on one thread
     max_params: float | None = None
     max_memory: float | None = None  # MiB, peak of inference on one image
@@ -29,8 +29,6 @@ class Request:
             raise RequestError(f"--epochs must be at least 2: got {self.epochs}.")
         if self.image_size is not None and not 16 <= self.image_size <= 1024:
             raise RequestError(f"--image-size must lie between 16 and 1024 pixels: got {self.image_size}.")
-        if not self.models:
-            raise RequestError("--models names no model. Give names or wildcards, such as 'resnet*'.")
 
     def write(self, path: Path) -> None:
         """Store as TOML; what is not set is left out."""
