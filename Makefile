@@ -37,5 +37,5 @@ clean:
 	touch $@
 
 .venv/tested: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracle]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracle,openvino]'
 	touch $@

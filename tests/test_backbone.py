@@ -34,7 +34,8 @@ def test_logits_come_from_the_embedding_and_that_from_the_features(name):
     assert torch.equal(model.get_classifier()(embedding), logits)
     assert embedding.shape == (2, model.head_hidden_size)
     assert logits.shape == (2, model.num_classes)
-    assert model.auxiliary_logits(IMAGES) == []
+    (only,) = model.training_logits(IMAGES)
+    assert torch.equal(only, logits)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -53,14 +54,53 @@ def test_intermediate_maps_are_those_of_the_stages(name):
         assert isinstance(model.get_submodule(str(info["module"])), nn.Module)
 
 
-def test_a_stage_or_format_that_there_is_not_is_an_error():
-    model = build("resnet_nano")
+@pytest.mark.parametrize("indices", [[5], [-6], [], 0])
+def test_a_level_that_there_is_not_is_an_error(indices):
     with pytest.raises(RequestError) as error:
-        model.forward_intermediates(IMAGES, [4])
-    assert str(error.value) == "This network has 4 stages: got indices=[4]. Choose from 0 to 3."
+        build("resnet_nano").forward_intermediates(IMAGES, indices)
+    assert str(error.value) == f"This network has 4 feature maps: got indices={indices}. Choose from 0 to 3."
+
+
+def test_a_format_that_there_is_not_is_an_error():
     with pytest.raises(RequestError) as error:
-        model.forward_intermediates(IMAGES, output_fmt="NLC")
-    assert str(error.value) == "Feature maps are given as 'NCHW': got output_fmt='NLC'. Rearrange them."
+        build("resnet_nano").forward_intermediates(IMAGES, output_fmt="NHWC")
+    assert str(error.value) == "Feature maps are given as 'NCHW' or 'NLC': got output_fmt='NHWC'."
+
+
+def test_the_norm_before_the_head_is_applied_to_tokens_that_it_fits():
+    model = build("vit_nano")
+    both = (model.forward_intermediates(IMAGES, [1], norm=n, intermediates_only=True) for n in (False, True))
+    (plain,), (normed,) = both
+    torch.testing.assert_close(normed, model.pool.norm(plain.movedim(1, -1)).movedim(-1, 1))
+    model = build("swin_nano")
+    plain, normed = (model.forward_intermediates(IMAGES, norm=n, intermediates_only=True) for n in (False, True))
+    assert [torch.equal(a, b) for a, b in zip(plain, normed, strict=True)] == [True, True, False]
+
+
+def test_another_pool_than_its_own_is_refused():
+    with pytest.raises(RequestError) as error:
+        build("resnet_nano").reset_classifier(3, "avg")
+    assert str(error.value) == (
+        "A backbone keeps its own pool, or has none and no classes (global_pool='', num_classes=0): "
+        "got global_pool='avg' and num_classes=3."
+    )
+    with pytest.raises(RequestError, match=r"got global_pool='' and num_classes=3"):
+        build("resnet_nano").reset_classifier(3, "")
+
+
+def test_levels_are_the_last_map_of_each_stride_or_all_of_one_stride():
+    assert build("vit_nano").feature_info.module_name() == [f"stages.{i}" for i in range(5)]
+    resnet = create_model("resnet18").feature_info
+    assert list(zip(resnet.module_name(), resnet.channels(), resnet.reduction(), strict=True)) == [
+        ("stem", 64, 2),
+        ("stages.0", 64, 4),
+        ("stages.1", 128, 8),
+        ("stages.2", 256, 16),
+        ("stages.3", 512, 32),
+    ]
+    assert resnet.get_dicts(["reduction"], [0, 4]) == [{"reduction": 2}, {"reduction": 32}]
+    assert resnet.get_dicts(idx=1) == {"num_chs": 64, "reduction": 4, "module": "stages.0", "index": 1}
+    assert resnet.info is resnet
 
 
 def test_the_head_can_be_replaced_and_removed():

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from anmok.api.select import select as select
     from anmok.catalogue import card as card
     from anmok.catalogue import create_model as create_model
+    from anmok.catalogue import create_segmenter as create_segmenter
     from anmok.catalogue import list_models as list_models
+    from anmok.catalogue import scale as scale
     from anmok.data import audit as audit
     from anmok.data import load_data as load_data
     from anmok.errors import AnmokError as AnmokError
     from anmok.serving import load as load
+    from anmok.serving import optimize as optimize
 
 _HOMES = {
     "AnmokError": "anmok.errors",
@@ -29,9 +32,12 @@ _HOMES = {
     "audit": "anmok.data",
     "card": "anmok.catalogue",
     "create_model": "anmok.catalogue",
+    "create_segmenter": "anmok.catalogue",
     "list_models": "anmok.catalogue",
     "load": "anmok.serving",
     "load_data": "anmok.data",
+    "optimize": "anmok.serving",
+    "scale": "anmok.catalogue",
     "select": "anmok.api.select",
 }
 __all__ = sorted(_HOMES)

@@ -1,10 +1,17 @@
+import tomllib
+from pathlib import Path
+
 import pytest
+import torch
 
 from anmok.backbone import ImageSizes, Kind
 from anmok.catalogue import card, list_models, require_model
-from anmok.catalogue.published import read_published
+from anmok.catalogue.names import parents
+from anmok.catalogue.published import read_families, read_published
+from anmok.errors import UnknownNameError
+from presets import NANO
 
-PUBLISHED = [name for name in list_models() if not require_model(name).is_ours]
+PUBLISHED = [name for name in list_models(task=None) if not require_model(name).is_ours]
 
 
 def test_every_published_preset_has_a_row_and_every_row_a_preset():
@@ -13,8 +20,10 @@ def test_every_published_preset_has_a_row_and_every_row_a_preset():
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_parameters_equal_the_published_count(name):
-    row = read_published()[name]
-    assert card(name).params == row["params"]
+    row, preset = read_published()[name], require_model(name)
+    with torch.device("meta"):
+        model = preset.architecture.model(preset.spec, num_classes=row.get("num_classes", 1000))
+    assert sum(p.numel() for p in model.parameters()) == card(name).params == row["params"]
     assert set(row) <= {"params", "num_classes", "macs", "results", "notes"}
 
 
@@ -40,9 +49,39 @@ def test_a_card_says_what_a_model_is():
     assert (found.image_size, found.image_sizes) == ((224, 224), ImageSizes())
     assert [(r.top1, r.pretrain) for r in found.results] == [(81.3, "ImageNet-1k"), (80.9, "ImageNet-22k")]
     assert found.bias.endswith(".")
+    assert found.about == (
+        "Attention inside small windows that shift from block to block, on maps that shrink like a CNN's. A variant of "
+        "the Transformer of Liu et al. 2021, with 28.3 M parameters and built for images of 224 x 224 pixels."
+    )
+    assert found.relations == "pairs inside shifting windows by content and offset"
+    assert found.code == 'anmok.create_model("swin_tiny_patch4_window7_224.ms_in1k", pretrained=True)'
+    assert {weights.licence for weights in found.weights} == {"MIT"}
 
 
-@pytest.mark.parametrize("name", list_models("*_nano"))
+def test_a_card_of_one_weight_file_shows_that_file():
+    (weights,) = card("resnet50.tv_in1k").weights
+    assert (weights.tag, weights.licence) == ("tv_in1k", "BSD-3-Clause")
+    with pytest.raises(UnknownNameError, match="No public weights of resnet50 are called 'tv'"):
+        card("resnet50.tv")
+    assert card("mlp_nano").code is None
+
+
+def test_the_family_tree_is_that_of_the_declared_lines_of_descent():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    lines = [line for rule in project["tool"]["importlinter"]["contracts"] for line in rule.get("ignore_imports", [])]
+    declared = {tuple(end.removeprefix("anmok.zoo.") for end in line.split(" -> ")) for line in lines}
+    families = {require_model(name).family for name in list_models(task=None)}
+    assert {(child, parent) for child in families for parent in parents(child)} == declared
+    assert card("convit_tiny").parents == ("vit",)
+    assert "convit" in card("vit_nano").children
+
+
+def test_every_family_has_entities_relations_and_an_invariance():
+    assert set(read_families()) == {require_model(name).family for name in list_models(task=None)}
+    assert all(set(row) == {"entities", "relations", "invariance"} for row in read_families().values())
+
+
+@pytest.mark.parametrize("name", NANO)
 def test_presets_of_ours_say_so_and_claim_nothing(name):
     found = card(name)
     assert found.ours

@@ -55,6 +55,36 @@ def test_a_head_for_other_classes_stays_fresh_and_the_rest_is_read(stored):
     assert torch.equal(headless(IMAGES), model.embed(IMAGES))
 
 
+def test_the_classes_are_those_of_the_file_unless_others_are_wished(stored):
+    path, model = stored
+    assert torch.equal(create_model("resnet_nano", path).eval()(IMAGES), model(IMAGES))
+    bare = path.with_name("bare.safetensors")
+    save_file({k: v for k, v in model.state_dict().items() if not k.startswith("head.")}, bare)
+    assert create_model("resnet_nano", bare).num_classes == 0
+    assert create_model("resnet_nano", bare, num_classes=4).eval()(IMAGES).shape == (2, 4)
+
+
+def test_what_an_adapter_calls_fresh_may_be_missing_wholly_and_not_in_part(tmp_path):
+    model = create_model("deformable_nano", num_classes=10)
+    tensors = model.state_dict()
+    fresh = [name for name in tensors if ".offset" in name]
+    assert len(fresh) > 2
+    path = tmp_path / "model.safetensors"
+    save_file({k: v for k, v in tensors.items() if k not in fresh}, path)
+    again = create_model("deformable_nano", path)
+    assert torch.equal(again.stem.conv.weight, model.stem.conv.weight)
+    save_file({k: v for k, v in tensors.items() if k != fresh[0]}, path)
+    assert f"it lacks '{fresh[0]}'. Name" in message(path, "deformable_nano")
+
+
+def test_auxiliary_heads_may_be_missing_or_more_than_ours(tmp_path):
+    tensors = create_model("googlenet_nano", num_classes=10).state_dict()
+    extra = {"auxiliary.4a.head.weight": torch.zeros(10, 8), "auxiliary.4a.hidden.weight": torch.zeros(8, 8)}
+    save_file(tensors | extra, tmp_path / "model.safetensors")
+    again = create_model("googlenet_nano", tmp_path / "model.safetensors")
+    assert torch.equal(again.head.weight, tensors["head.weight"])
+
+
 def test_grey_images_are_seen_as_colour_images_with_equal_channels(stored):
     path, model = stored
     grey = create_model("resnet_nano", num_classes=10, in_chans=1, pretrained=path).eval()
@@ -63,7 +93,7 @@ def test_grey_images_are_seen_as_colour_images_with_equal_channels(stored):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("in_chans", [1, 2, 4, 6])
+@pytest.mark.parametrize("in_chans", [1, 2, 4, 5, 6])
 def test_first_convolutions_are_adapted_as_in_timm(tmp_path, in_chans):
     weight = create_model("resnet_nano").stem.conv.weight
     path = tmp_path / "model.safetensors"
@@ -143,7 +173,7 @@ def test_a_misfit_names_the_tensors_and_changes_nothing(tmp_path, stored):
 def test_a_file_that_is_missing_or_of_another_kind_is_named(tmp_path):
     assert message(tmp_path / "a.pth") == f"There is no weight file '{tmp_path / 'a.pth'}'. Check the path."
     assert message(tmp_path / "a.h5") == (
-        f"Weights are read from .safetensors, .pth, .pt, .bin files: got '{tmp_path / 'a.h5'}'. Convert the file."
+        f"Weights are read from .safetensors, .pth, .pt, .th, .bin files: got '{tmp_path / 'a.h5'}'. Convert the file."
     )
     torch.save([torch.zeros(2)], tmp_path / "list.pt")
     assert "holds no tensors by name" in message(tmp_path / "list.pt")

@@ -121,6 +121,17 @@ def test_models_are_listed_and_cards_shown(capsys: pytest.CaptureFixture[str]) -
     assert "269,722" in out
 
 
+def test_models_are_filtered_by_the_licence_of_their_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "models", "cmt_*", "--licence", "permissive")
+    assert (code, "cmt_tiny" in out, "cmt_nano" in out) == (0, True, False)
+    code, _, err = run(capsys, "models", "cmt_*", "--licence", "free")
+    assert code == 2
+    assert err.startswith("anmok: A licence is permissive, apache-2.0 or ")
+    code, out, _ = run(capsys, "card", "convit_tiny")
+    assert 'anmok.create_model("convit_tiny.fb_in1k", pretrained=True)' in out
+    assert "descends from" in out
+
+
 def test_an_audit_lists_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for i in range(12):
         picture(tmp_path / "photos" / "ab"[i % 2] / f"{i}.png", i)

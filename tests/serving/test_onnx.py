@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import anmok.serving.onnx as exporting
-from anmok.catalogue import list_models
 from anmok.errors import ExportError
 from anmok.serving import ExportReport, export_onnx
+from presets import NANO
 from random_classifiers import SIZE, noise, random_classifier
 
 
@@ -24,7 +24,7 @@ def exported(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("model", list_models("*_nano"))
+@pytest.mark.parametrize("model", NANO)
 def test_every_family_answers_alike_after_its_export(model, tmp_path, capfd, caplog):
     """Warnings are errors here, so this also shows that the exporter says nothing to the user."""
     report = export_onnx(random_classifier(model), tmp_path / "new" / "best.onnx", noise(20))
@@ -141,7 +141,7 @@ def test_what_the_exporter_does_not_know(tmp_path, monkeypatch):
     def refuse(*_):
         raise torch.onnx.OnnxExporterError("no rule for aten::grid_sampler\nlong story")
 
-    monkeypatch.setattr(exporting, "_translate", refuse)
+    monkeypatch.setattr(exporting, "translate", refuse)
     message = r"^mlp_nano cannot be translated to ONNX: no rule for aten::grid_sampler. Please report this.$"
     with pytest.raises(ExportError, match=message):
         export_onnx(random_classifier(), tmp_path / "best.onnx", noise(1))

@@ -1,49 +1,120 @@
 """A name and a few wishes -> a network."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
-from anmok.backbone import Backbone
+from anmok.backbone import Backbone, FeatureList
+from anmok.catalogue.fetch import FILES, fetch, fetch_from_hub
 from anmok.catalogue.names import Preset, require_model
-from anmok.catalogue.weights import load_weights
-from anmok.errors import SpecError
+from anmok.catalogue.public import find_public, read_public
+from anmok.catalogue.weights import SUFFIXES, count_classes, fit_weights, read_weights
+from anmok.errors import RequestError, SpecError, WeightsError
 
 
+@overload
+def create_model(
+    name: str,
+    pretrained: bool | str | Path = ...,  # noqa: FBT001
+    *,
+    num_classes: int | None = ...,
+    in_chans: int = ...,
+    img_size: int | tuple[int, int] | None = ...,
+    drop_rate: float | None = ...,
+    drop_path_rate: float | None = ...,
+    features_only: Literal[False] = ...,
+    out_indices: None = ...,
+) -> Backbone: ...
+@overload
+def create_model(
+    name: str,
+    pretrained: bool | str | Path = ...,  # noqa: FBT001
+    *,
+    in_chans: int = ...,
+    img_size: int | tuple[int, int] | None = ...,
+    drop_rate: float | None = ...,
+    drop_path_rate: float | None = ...,
+    features_only: Literal[True],
+    out_indices: int | Sequence[int] | None = ...,
+) -> FeatureList: ...
 def create_model(  # noqa: PLR0913 - timm's signature
     name: str,
+    pretrained: bool | str | Path = False,  # noqa: FBT001, FBT002 - timm's
     *,
-    num_classes: int = 1000,
+    num_classes: int | None = None,
     in_chans: int = 3,
     img_size: int | tuple[int, int] | None = None,
     drop_rate: float | None = None,
     drop_path_rate: float | None = None,
-    pretrained: str | Path | None = None,
-) -> Backbone:
-    """Build a preset, in training mode and with random weights unless a weight file is given.
+    features_only: bool = False,
+    out_indices: int | Sequence[int] | None = None,
+) -> Backbone | FeatureList:
+    """Build a preset in training mode, with random weights unless `pretrained`.
 
-    What is left out is as the preset has it. `img_size` is what the network is built for; other sizes that
-    the architecture can take work all the same. `pretrained` is a .safetensors or .pth file with timm's names
-    or ours. `anmok models` lists the names.
+    What is left out is as the preset has it. `pretrained` is True for public weights, whose tag may follow the name
+    ('resnet50.a1_in1k'), or names a weight file, a folder with one, or a repository of the Hugging Face hub
+    (owner/name[@revision]). The network has the weights' classes unless `num_classes` says other; without weights it
+    has 1000. `img_size` is what it is built for; other sizes that the architecture can take work all the same.
+    `features_only` gives a `FeatureList`. `anmok models` lists the names.
     """
+    if not features_only and out_indices is not None:
+        raise RequestError(f"out_indices chooses among feature maps: got {out_indices}. Add features_only=True.")
+    name, _, tag = name.partition(".")
     preset = require_model(name)
-    model = preset.architecture.model(
-        _spec(preset, img_size=img_size, drop_rate=drop_rate, drop_path_rate=drop_path_rate),
+    build = preset.architecture.model
+    if not issubclass(build, Backbone):
+        raise RequestError(f"'{name}' segments images and is no backbone. Build it with create_segmenter.")
+    provenance, path = _find_weights(name, tag, pretrained)
+    tensors = read_weights(path, preset.family) if path else None
+    if num_classes is None:
+        num_classes = 1000 if tensors is None else count_classes(tensors)
+    model = build(
+        wished_spec(preset, img_size=img_size, drop_rate=drop_rate, drop_path_rate=drop_path_rate),
         num_classes=num_classes,
         in_chans=in_chans,
     )
-    if pretrained is not None:
-        load_weights(model, Path(pretrained), preset.family)
-    return model
+    if tensors is not None and path:
+        fit_weights(model, tensors, preset.family, source=path)
+    model.provenance = {"architecture": name} | provenance
+    return FeatureList(model, out_indices) if features_only else model
 
 
-def _spec(
+def _find_weights(name: str, tag: str, source: bool | str | Path) -> tuple[dict[str, Any], Path | None]:  # noqa: FBT001
+    """What is known of the weights, and the file to read; of other people's files, the preset's usual preprocessing."""
+    known = read_public().get(name, ())
+    usual = known[0].preprocessing if known else {}
+    if isinstance(source, bool):
+        if not (source or tag):
+            return usual, None
+        public = find_public(name, tag)
+        return (public.provenance, fetch(public)) if source else (public.preprocessing, None)
+    if tag:
+        raise RequestError(f"Weights have one source: got the tag '{tag}' and pretrained='{source}'. Drop one.")
+    path = Path(source)
+    if path.is_dir():
+        return usual, _file_in(path)
+    if isinstance(source, Path) or path.exists() or path.suffix in SUFFIXES:
+        return usual, path
+    listed = [weights.provenance for weights in known if weights.hub == source]
+    return (listed[0] if listed else usual), fetch_from_hub(source)
+
+
+def _file_in(folder: Path) -> Path:
+    path = next((folder / file for file in FILES if (folder / file).is_file()), None)
+    if path is None:
+        raise WeightsError(f"There is no {' and no '.join(FILES)} in '{folder}'. Name the weight file itself.")
+    return path
+
+
+def wished_spec(
     preset: Preset,
     *,
     img_size: int | tuple[int, int] | None,
     drop_rate: float | None,
     drop_path_rate: float | None,
 ) -> Any:
+    """The preset's numbers, but for those that are wished otherwise."""
     if drop_path_rate is not None and not hasattr(preset.spec, "drop_path_rate"):
         raise SpecError(
             f"{preset.name} has no residual branch to drop: got drop_path_rate={drop_path_rate}. Leave it out."

@@ -3,13 +3,16 @@
 import importlib
 import pkgutil
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
+from types import ModuleType
 from typing import NamedTuple
 
 import anmok.zoo
-from anmok.backbone import Architecture, Spec
+from anmok.backbone import Architecture, Spec, Task
+from anmok.catalogue.public import read_public
 from anmok.errors import UnknownNameError
 
 
@@ -26,10 +29,32 @@ class Preset(NamedTuple):
         """Whether no paper has it."""
         return self.name in self.architecture.ours
 
+    @property
+    def summary(self) -> str:
+        """What the family is, in a sentence: the first of its file in the zoo."""
+        first = (_module(self.family).__doc__ or "").partition("\n")[0].partition(": ")[2]
+        return first[:1].upper() + first[1:]
 
-def list_models(pattern: str = "*") -> list[str]:
-    """Names of presets that match a shell pattern such as '*_nano' or 'swin_*_224', in natural order."""
-    return sorted((name for name in _presets() if fnmatchcase(name, pattern)), key=_natural)
+
+def list_models(
+    filter: str | Sequence[str] = "*",
+    *,
+    task: Task | None = Task.CLASSIFICATION,
+    pretrained: bool = False,
+    licence: str | None = None,
+) -> list[str]:
+    """Names of presets that match shell patterns such as '*_nano' or 'swin_*_224', in natural order.
+
+    Those for another task are left out, unless `task` is that, or None for all. With `pretrained` each public weight
+    file has a name of its own (preset.tag); so it has with `licence`: an SPDX identifier or 'permissive'.
+    """
+    patterns = [filter or "*"] if isinstance(filter, str) else filter
+    fitting = (name for name, preset in _presets().items() if task in (None, preset.architecture.task))
+    names = sorted((n for n in fitting if any(fnmatchcase(n, pattern) for pattern in patterns)), key=_natural)
+    if not pretrained and licence is None:
+        return names
+    files = [weights for name in names for weights in read_public().get(name, ())]
+    return [str(weights) for weights in files if licence is None or weights.is_licensed(licence)]
 
 
 def require_model(name: str) -> Preset:
@@ -40,6 +65,25 @@ def require_model(name: str) -> Preset:
     near = get_close_matches(name, presets, n=1, cutoff=0.85) or get_close_matches(name, presets, n=3, cutoff=0.5)
     remedy = f"Did you mean {_alternatives(near)}?" if near else "`anmok models` lists all names."
     raise UnknownNameError(f"No backbone is called '{name}'. {remedy}")
+
+
+def parents(family: str) -> tuple[str, ...]:
+    """The families that one descends from: those whose files in the zoo it imports."""
+    homes = (getattr(value, "__module__", "") for value in vars(_module(family)).values())
+    found = {
+        home.removeprefix("anmok.zoo.") for home in homes if isinstance(home, str) and home.startswith("anmok.zoo.")
+    }
+    return tuple(sorted(found - {family}))
+
+
+def children(family: str) -> tuple[str, ...]:
+    """The families that descend from one."""
+    families = {preset.family for preset in _presets().values()}
+    return tuple(sorted(other for other in families if family in parents(other)))
+
+
+def _module(family: str) -> ModuleType:
+    return importlib.import_module(f"anmok.zoo.{family}")
 
 
 def _alternatives(names: list[str]) -> str:
@@ -55,7 +99,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _presets() -> dict[str, Preset]:
     found = {}
     for module in pkgutil.iter_modules(anmok.zoo.__path__):
-        architecture: Architecture = importlib.import_module(f"anmok.zoo.{module.name}").ARCHITECTURE
+        architecture: Architecture = _module(module.name).ARCHITECTURE
         for name, spec in {**architecture.presets, **architecture.ours}.items():
             found[name] = Preset(name, module.name, architecture, spec)
     return found

@@ -1,6 +1,7 @@
 """Weight files -> our networks."""
 
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from anmok.backbone import Backbone
-from anmok.catalogue.adapters import find_adapter
+from anmok.catalogue.adapters import Tensors, find_adapter
 from anmok.errors import WeightsError
 
-PICKLED = (".pth", ".pt", ".bin")
+PICKLED = (".pth", ".pt", ".th", ".bin")
+SUFFIXES = (".safetensors", *PICKLED)
 WRAPPERS = ("state_dict", "model")  # under which training scripts keep the weights beside other things
+
+# Heads, one layer or several, have a row for each class; auxiliary ones may be missing, or more than ours.
+HEAD = re.compile(r"(?:auxiliary\.[^.]+\.)?head\.")
+AUXILIARY = "auxiliary."
+COUNTER = "num_batches_tracked"  # old files have none
 
 # What the readers raise on a file that was cut, altered, or holds code.
 BROKEN = (
@@ -34,37 +41,51 @@ BROKEN = (
 
 
 def load_weights(model: Backbone, path: Path, family: str) -> None:
-    """Put a file's weights into a model of the zoo file `family`, or raise `WeightsError` and change nothing.
+    """Put a file's weights into a model of the zoo file `family`; see `read_weights` and `fit_weights`."""
+    fit_weights(model, read_weights(path, family), family, source=path)
 
-    Names may be timm's, a CMT's authors', or ours. A head for another number of classes stays as it is in the
-    model; for other input channels the first convolution's weights are summed (1 channel) or repeated and
-    scaled; position embeddings and CMT's position biases are resampled. All else must fit exactly. Nothing
-    in the file is ever executed.
+
+def read_weights(path: Path, family: str) -> dict[str, Tensor]:
+    """The tensors of a file by our names, whether it has those of timm, torchvision, transformers, authors, or ours.
+
+    Nothing in the file is ever executed.
+    """
+    return find_adapter(family).read(_read(path))
+
+
+def count_classes(tensors: Tensors, head: str = "head.") -> int:
+    """How many classes a head among tensors by our names has; 0 where there is no such head."""
+    return next((x.shape[0] for name, x in tensors.items() if name.startswith(head) and x.ndim), 0)
+
+
+def fit_weights(model: Backbone, tensors: Tensors, family: str, *, source: Path) -> None:
+    """Put tensors by our names into a model, or raise `WeightsError` and change nothing.
+
+    A head for another number of classes stays as it is in the model; for other input channels the first
+    convolution's weights are summed (1 channel) or repeated and scaled; what belongs to a grid is resampled. All
+    else must fit exactly, but for auxiliary heads, and what the family's adapter calls fresh where a file has none.
     """
     adapter = find_adapter(family)
-    renamed = adapter.read(_read(path))
     own = model.state_dict()
+    heads = {match[0] for name in (*tensors, *own) if (match := HEAD.match(name))}
+    others = tuple(head for head in heads if count_classes(tensors, head) != count_classes(own, head))
     found = {}
-    for name, tensor in renamed.items():
-        if name.startswith("head.") and _is_other_head(renamed, model):
+    for name, tensor in tensors.items():
+        if name.startswith(others) or (name.startswith(AUXILIARY) and name not in own):
             continue
         found[name] = tensor
         if name in own and own[name].shape != tensor.shape and own[name].ndim == tensor.ndim:
             found[name] = adapter.resample(model, name, _adapt_channels(name, tensor, own[name]))
-    optional = {name for name in own if name.endswith("num_batches_tracked")}
-    optional |= {name for name in own if name.startswith("head.") and _is_other_head(renamed, model)}
+    fresh = {name for name in own if re.search(adapter.fresh, name)}
+    fresh = set() if fresh & found.keys() else fresh
+    optional = fresh | {name for name in own if name.startswith((*others, AUXILIARY)) or name.endswith(COUNTER)}
     problems = _misfits(found, own, optional)
     if problems:
         raise WeightsError(
-            f"'{path}' does not fit this {type(model).__name__}: {'; '.join(problems)}. "
+            f"'{source}' does not fit this {type(model).__name__}: {'; '.join(problems)}. "
             f"Name a file that was saved from the same preset."
         )
     model.load_state_dict({**{name: own[name] for name in optional}, **found})
-
-
-def _is_other_head(tensors: Mapping[str, Tensor], model: Backbone) -> bool:
-    head = tensors.get("head.weight")
-    return model.num_classes == 0 or (head is not None and head.shape[:1] != (model.num_classes,))
 
 
 def _adapt_channels(name: str, weight: Tensor, target: Tensor) -> Tensor:
@@ -103,11 +124,9 @@ def _some(items: Sequence[str]) -> str:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by name."""
-    if path.suffix not in (".safetensors", *PICKLED):
-        raise WeightsError(
-            f"Weights are read from .safetensors, {', '.join(PICKLED)} files: got '{path}'. Convert the file."
-        )
+    """The tensors of a file, by the names that it has."""
+    if path.suffix not in SUFFIXES:
+        raise WeightsError(f"Weights are read from {', '.join(SUFFIXES)} files: got '{path}'. Convert the file.")
     try:
         content: dict[Any, Any] = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 
 from anmok.api.select import Selection
-from anmok.catalogue import Card, Result
+from anmok.catalogue import Card, PublicWeights, Result
 from anmok.data import Audit, ImageData
 from anmok.selection.decide import Candidate, Status
 from anmok.selection.observer import Observer
@@ -130,11 +130,14 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
 
 
 def show_models(cards: Sequence[Card]) -> None:
-    """One line a model."""
-    table = Table("model", "kind", "params", "published top-1 %", "paper", box=box.SIMPLE, pad_edge=False)
+    """One line a model; of its public weights, the default's licence and how many more there are."""
+    headings = ("model", "kind", "params", "published top-1 %", "weights", "paper")
+    table = Table(*headings, box=box.SIMPLE, pad_edge=False)
     for card in cards:
         top1 = f"{card.results[0].top1:.1f}" if card.results else "ours" if card.ours else "-"
-        table.add_row(card.name, card.kind, format_count(card.params), top1, card.paper)
+        more = f" +{len(card.weights) - 1}" if len(card.weights) > 1 else ""
+        weights = f"{card.weights[0].licence}{more}" if card.weights else "-"
+        table.add_row(card.name, card.kind, format_count(card.params), top1, weights, card.paper)
     _console.print(table)
 
 
@@ -143,9 +146,15 @@ def show_card(card_and_macs: tuple[Card, int]) -> None:
     card, macs = card_and_macs
     height, width = card.image_size
     lines = {
+        "what it is": card.about,
         "kind": card.kind,
         "paper": card.paper if not card.ours else f"a preset of ours, not of the paper {card.paper}",
+        "descends from": ", ".join(card.parents) or "no other in the zoo",
+        "ancestor of": ", ".join(card.children) or "none in the zoo",
+        "entities": card.entities,
+        "relations": card.relations,
         "inductive bias": card.bias,
+        "invariance": card.invariance,
         "params": f"{card.params:,} with {card.num_classes} classes",
         "MACs": f"{macs:,} for {height} x {width} pixels, counted here"
         + (f"; {card.macs:g} G published" if card.macs else ""),
@@ -158,7 +167,17 @@ def show_card(card_and_macs: tuple[Card, int]) -> None:
         table.add_row("published top-1", _describe_result(result))
     for note in card.notes:
         table.add_row("note", note)
+    for weights in card.weights:
+        table.add_row("public weights", _describe_weights(weights))
     _console.print(table)
+    if card.code:
+        show_text(f"\n{card.code}")
+
+
+def _describe_weights(weights: PublicWeights) -> str:
+    where = f"https://huggingface.co/{weights.hub}" if weights.hub else weights.url
+    note = f" {weights.note}" if weights.note else ""
+    return f"{weights.tag}: {weights.licence}, trained on {weights.data}, {weights.size} pixels; {where}{note}"
 
 
 def _describe_result(result: Result) -> str:

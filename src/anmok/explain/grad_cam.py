@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from anmok.backbone import Backbone
 from anmok.errors import RequestError
 from anmok.evaluation.evaluating import evaluating
-from anmok.layers import TokenGrid
 from anmok.shapes import FeatureMap, Images, Labels, Logits
 
 
@@ -95,8 +94,8 @@ def _last_with_places(stages: list[_Stage], name: str) -> _Stage:
 
 
 def _values(state: Any) -> Tensor:
-    return state.tokens if isinstance(state, TokenGrid) else state
+    return state if isinstance(state, Tensor) else state.tokens
 
 
 def _with_values(state: Any, values: Tensor) -> Any:
-    return state._replace(tokens=values) if isinstance(state, TokenGrid) else values
+    return values if isinstance(state, Tensor) else state._replace(tokens=values)

@@ -23,7 +23,8 @@ def attend(
     """
     split = "... n (heads d) -> ... heads n d"
     q, k, v = (rearrange(x, split, heads=num_heads) for x in (q, k, v))
-    bias = None if bias is None else bias.to(q.dtype)
+    if bias is not None:  # with as many axes as the queries, since only then is attention on a CPU fused
+        bias = bias.to(q.dtype).view(*[1] * (q.ndim - bias.ndim), *bias.shape)
     return rearrange(scaled_dot_product_attention(q, k, v, attn_mask=bias), "... heads n d -> ... n (heads d)")
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import nn
 
+from anmok.layers.depthwise import DepthwiseConv2d
+
 
 class ConvNorm(nn.Sequential):
     """Convolution without bias, batch norm, perhaps an activation: parts `conv`, `norm`, `act`.
@@ -25,7 +27,8 @@ class ConvNorm(nn.Sequential):
         super().__init__()
         size = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (size[0] // 2, size[1] // 2)
-        self.conv = nn.Conv2d(width_in, width_out, size, stride, padding, groups=groups, bias=False)
+        kind = DepthwiseConv2d if groups == width_in == width_out else nn.Conv2d
+        self.conv = kind(width_in, width_out, size, stride, padding, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(width_out, eps)
         if act is not None:
             self.act = act()

@@ -24,7 +24,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training from scratch on small data; the defaults suit every `*_nano` preset."""
+    """A training from scratch on small data; the defaults suit every family's small preset."""
 
     epochs: int = 30
     batch_size: int = 32

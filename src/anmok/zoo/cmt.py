@@ -9,6 +9,7 @@ and the biases are resampled (bicubic, as the paper says) for other sizes. No dr
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from einops import rearrange
@@ -17,17 +18,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate
 
-from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
+from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Scaling, Spec, linear_head
 from anmok.layers import (
     ChannelNorm,
+    DepthwiseConv2d,
     DropPath,
     TokenGrid,
-    attend,
-    check_heads,
     drop_path_rates,
     pad_to_multiple,
     truncated_normal,
 )
+from anmok.layers.attention import attend, check_heads
 from anmok.shapes import FeatureMap
 
 
@@ -35,6 +36,7 @@ from anmok.shapes import FeatureMap
 class CMTSpec(Spec):
     """Numbers of one variant."""
 
+    scaling: ClassVar[Scaling] = Scaling(depth=1.2, width=1.3**0.75, resolution=1.15)  # MACs grow with 1.3^1.5
     stem_width: int
     widths: tuple[int, ...]  # channels per stage
     depths: tuple[int, ...]  # blocks per stage
@@ -123,7 +125,7 @@ class InvertedFeedForward(nn.Module):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.expand = _conv_gelu_norm(width, hidden, kernel=1)
-        self.mix_space = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.mix_space = DepthwiseConv2d(hidden, hidden, 3, padding=1, groups=hidden)
         self.norm = nn.BatchNorm2d(hidden)
         project = nn.Conv2d(hidden, width, 1)
         self.reduce = nn.Sequential(OrderedDict(conv=project, norm=nn.BatchNorm2d(width)))
@@ -144,7 +146,7 @@ class CMTBlock(nn.Module):
 
     def __init__(self, width: int, num_heads: int, reduction: int, *, hidden: int, drop_path: float) -> None:
         super().__init__()
-        self.perceive = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.perceive = DepthwiseConv2d(width, width, 3, padding=1, groups=width)
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention = LightAttention(width, num_heads, reduction)
         self.norm2 = ChannelNorm(width, eps=1e-6)

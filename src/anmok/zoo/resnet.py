@@ -2,19 +2,22 @@
 
 He et al. 2015, "Deep Residual Learning for Image Recognition", arXiv:1512.03385. Blocks: fig. 5; variants:
 table 1 (ImageNet) and sec. 4.2 (CIFAR, and the same nets without shortcuts: "plain").
-Departs from the paper: the bottleneck's stride is in its 3x3 convolution, not in the first 1x1 (known as v1.5;
-4.09 in place of 3.86 G MACs), and the last norm of each residual branch starts at zero (Goyal et al. 2017,
-arXiv:1706.02677, sec. 5.1), both as in timm, whose logits are equal.
+Departs from the paper: except in the presets `*_v1`, a bottleneck's stride is in its 3x3 convolution, not in the
+first 1x1 (known as v1.5; 4.09 in place of 3.86 G MACs for 50 layers), and the last norm of each residual branch
+starts at zero (Goyal et al. 2017, arXiv:1706.02677, sec. 5.1), both as in timm, whose logits are equal.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import TypeAlias
 
 from einops.layers.torch import Reduce
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import pad, relu
+from torch.nn.functional import pad
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
@@ -37,6 +40,7 @@ class ResNetSpec(Spec):
     depths: tuple[int, ...]  # blocks per stage
     widths: tuple[int, ...] = (64, 128, 256, 512)  # channels of the 3x3 convolutions per stage
     expansion: int = 1  # channels of the output per channel inside: above 1, blocks are bottlenecks
+    stride_first: bool = False  # a bottleneck's stride is in its first convolution, as in the paper; else in its 3x3
     stem_kernel: int = 7
     stem_stride: int = 2
     stem_pool: bool = True  # 3x3 maximum with stride 2
@@ -45,6 +49,8 @@ class ResNetSpec(Spec):
 
     def __post_init__(self) -> None:
         self.check_stages("depths", "widths")
+        if self.stride_first and self.expansion == 1:
+            raise SpecError("stride_first is a bottleneck's: got expansion=1. Leave it out.")
         if self.shortcut is Shortcut.NONE and self.drop_path_rate:
             raise SpecError(
                 f"A plain net has no residual branch to drop: got drop_path_rate={self.drop_path_rate}. Leave it out."
@@ -53,9 +59,14 @@ class ResNetSpec(Spec):
 
     @property
     def feature_shapes(self) -> tuple[FeatureShape, ...]:
-        """The first stage keeps the stem's stride; each later one doubles it."""
+        """The first stage starts with the pool, if there is one; each later one halves the map."""
         stride = self.stem_stride * (2 if self.stem_pool else 1)
         return tuple(FeatureShape(self.expansion * w, stride * 2**i) for i, w in enumerate(self.widths))
+
+    @property
+    def stem_shape(self) -> FeatureShape:
+        """Before the pool."""
+        return FeatureShape(self.widths[0], self.stem_stride)
 
 
 class PadShortcut(nn.Module):
@@ -82,11 +93,25 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: FeatureMap) -> Float[Tensor, "b d rows columns"]:
         """The rectified sum; without a shortcut, the rectified branch."""
-        change = self.drop_path(self.branch(x))
-        return relu(change if self.shortcut is None else change + self.shortcut(x))
+        y = self.drop_path(self.branch(x))
+        if self.shortcut is not None:
+            y += self.shortcut(x)  # in place: nothing in a branch needs its output to find a gradient
+        return y.relu_()
 
 
-def _basic_branch(width_in: int, width: int, stride: int) -> nn.Module:
+BranchBuilder: TypeAlias = Callable[[int, int, int], nn.Module]  # input channels, channels inside, stride -> branch
+
+
+def build_branch(spec: ResNetSpec, width_in: int, width: int, stride: int) -> nn.Sequential:
+    """The convolutions of one block."""
+    if spec.expansion == 1:
+        return basic_branch(width_in, width, stride)
+    strides = (stride, 1) if spec.stride_first else (1, stride)
+    return bottleneck_branch(width_in, width, spec.expansion * width, strides)
+
+
+def basic_branch(width_in: int, width: int, stride: int) -> nn.Sequential:
+    """Two 3x3 convolutions (fig. 5, left)."""
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(width_in, width, 3, stride, padding=1, bias=False),
@@ -98,13 +123,16 @@ def _basic_branch(width_in: int, width: int, stride: int) -> nn.Module:
     )
 
 
-def _bottleneck_branch(width_in: int, width: int, width_out: int, stride: int) -> nn.Module:
+def bottleneck_branch(
+    width_in: int, width: int, width_out: int, strides: tuple[int, int], groups: int = 1
+) -> nn.Sequential:
+    """1x1, 3x3 and 1x1 convolutions, the first two with strides, the second in groups (fig. 5, right)."""
     return nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(width_in, width, 1, bias=False),
+            conv1=nn.Conv2d(width_in, width, 1, strides[0], bias=False),
             norm1=nn.BatchNorm2d(width),
             act1=nn.ReLU(inplace=True),
-            conv2=nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
+            conv2=nn.Conv2d(width, width, 3, strides[1], padding=1, groups=groups, bias=False),
             norm2=nn.BatchNorm2d(width),
             act2=nn.ReLU(inplace=True),
             conv3=nn.Conv2d(width, width_out, 1, bias=False),
@@ -124,44 +152,50 @@ def _shortcut(kind: Shortcut, width_in: int, width_out: int, stride: int) -> nn.
     return nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(width_out)))
 
 
-class ResNet(Backbone):
-    """Stages of residual blocks; the first block of each later stage halves the map."""
-
-    def __init__(self, spec: ResNetSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
-        super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
-        width_in = spec.widths[0]
-        conv = nn.Conv2d(in_chans, width_in, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2, bias=False)
-        self.stem = nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(width_in), act=nn.ReLU(inplace=True)))
-        if spec.stem_pool:
-            self.stem.add_module("pool", nn.MaxPool2d(3, stride=2, padding=1))
-        self.stages = nn.ModuleList()
-        for width, rates in zip(spec.widths, drop_path_rates(spec.depths, spec.drop_path_rate), strict=True):
-            blocks = nn.Sequential()
-            for rate in rates:
-                stride = 2 if self.stages and not blocks else 1
-                blocks.append(_block(spec, width_in, width, stride, rate))
-                width_in = spec.expansion * width
-            self.stages.append(blocks)
-        self.pool = Reduce("b c h w -> b c", "mean")
-        self.head = linear_head(width_in, num_classes)
-        self.apply(_initialise)
+def build_stem(spec: ResNetSpec, in_chans: int) -> nn.Sequential:
+    """Convolution, norm, rectifier."""
+    width, kernel = spec.widths[0], spec.stem_kernel
+    conv = nn.Conv2d(in_chans, width, kernel, spec.stem_stride, kernel // 2, bias=False)
+    return nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(width), act=nn.ReLU(inplace=True)))
 
 
-def _block(spec: ResNetSpec, width_in: int, width: int, stride: int, drop_path: float) -> ResidualBlock:
-    width_out = spec.expansion * width
-    if spec.expansion == 1:
-        branch = _basic_branch(width_in, width, stride)
-    else:
-        branch = _bottleneck_branch(width_in, width, width_out, stride)
-    return ResidualBlock(branch, _shortcut(spec.shortcut, width_in, width_out, stride), drop_path=drop_path)
+def build_stages(spec: ResNetSpec, build: BranchBuilder) -> nn.ModuleList:
+    """Stages of residual blocks; a pool, or the first block of each later stage, halves the map."""
+    stages = nn.ModuleList()
+    width_in = spec.widths[0]
+    for width, rates in zip(spec.widths, drop_path_rates(spec.depths, spec.drop_path_rate), strict=True):
+        blocks = nn.Sequential()
+        if spec.stem_pool and not stages:
+            blocks.add_module("pool", nn.MaxPool2d(3, stride=2, padding=1))
+        for i, rate in enumerate(rates):
+            stride = 2 if stages and i == 0 else 1
+            branch = build(width_in, width, stride)
+            shortcut = _shortcut(spec.shortcut, width_in, spec.expansion * width, stride)
+            blocks.add_module(str(i), ResidualBlock(branch, shortcut, drop_path=rate))
+            width_in = spec.expansion * width
+        stages.append(blocks)
+    return stages
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
+    """Draw convolutions as He et al. 2015, arXiv:1502.01852, and zero each residual branch; for `Module.apply`."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     if isinstance(module, ResidualBlock) and module.shortcut is not None:
         last = [m for m in module.branch.modules() if isinstance(m, nn.BatchNorm2d)][-1]
         nn.init.zeros_(last.weight)
+
+
+class ResNet(Backbone):
+    """A stem, then stages of residual blocks."""
+
+    def __init__(self, spec: ResNetSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
+        super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
+        self.stem = build_stem(spec, in_chans)
+        self.stages = build_stages(spec, partial(build_branch, spec))
+        self.pool = Reduce("b c h w -> b c", "mean")
+        self.head = linear_head(spec.embedding_width, num_classes)
+        self.apply(initialise)
 
 
 def _cifar(depth: int, shortcut: Shortcut) -> ResNetSpec:
@@ -177,6 +211,9 @@ def _cifar(depth: int, shortcut: Shortcut) -> ResNetSpec:
     )
 
 
+# Blocks per stage of the nets with bottlenecks, by their number of layers (table 1).
+BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
 ARCHITECTURE = Architecture(
     model=ResNet,
     kind=Kind.CNN,
@@ -190,9 +227,13 @@ ARCHITECTURE = Architecture(
     presets={
         "resnet18": ResNetSpec(depths=(2, 2, 2, 2)),
         "resnet34": ResNetSpec(depths=(3, 4, 6, 3)),
-        "resnet50": ResNetSpec(depths=(3, 4, 6, 3), expansion=4),
-        **{f"cifar_resnet{n}": _cifar(n, Shortcut.PAD) for n in (20, 32, 44, 56)},
-        **{f"cifar_plain{n}": _cifar(n, Shortcut.NONE) for n in (20, 32, 44, 56)},
+        **{f"resnet{n}": ResNetSpec(depths=depths, expansion=4) for n, depths in BOTTLENECKS.items()},
+        **{
+            f"resnet{n}_v1": ResNetSpec(depths=depths, expansion=4, stride_first=True)
+            for n, depths in BOTTLENECKS.items()
+        },
+        **{f"cifar_resnet{n}": _cifar(n, Shortcut.PAD) for n in (20, 32, 44, 56, 110, 1202)},
+        **{f"cifar_plain{n}": _cifar(n, Shortcut.NONE) for n in (20, 32, 44, 56, 110)},
     },
     ours={
         "resnet_nano": ResNetSpec(

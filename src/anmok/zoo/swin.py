@@ -10,12 +10,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange, reduce
-from jaxtyping import Float, Int
+from einops import rearrange, reduce, repeat
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
-from anmok.layers import DropPath, TokenGrid, attend, check_heads, drop_path_rates, pad_to_multiple, truncated_normal
+from anmok.layers import (
+    DropPath,
+    TokenGrid,
+    attend,
+    check_heads,
+    drop_path_rates,
+    pad_to_multiple,
+    relative_bias,
+    truncated_normal,
+)
 from anmok.shapes import Embedding, Images, Tokens
 
 
@@ -64,12 +73,6 @@ class Windows:
         x = torch.roll(x, self.shift, dims=(1, 2)) if any(self.shift) else x
         return x[:, : self.rows, : self.columns]
 
-    def offsets(self, window: int, device: torch.device) -> Int[Tensor, "n n"]:
-        """Row of a relative position table of `window` for every pair of tokens in one window."""
-        places = torch.cartesian_prod(*(torch.arange(side, device=device) for side in self.sides))
-        down, across = (places[:, None] - places[None, :] + window - 1).unbind(-1)
-        return down * (2 * window - 1) + across
-
     def barriers(self, device: torch.device) -> Float[Tensor, "windows 1 n n"]:
         """Minus infinity between tokens that only the shift's wrap-around brings into one window."""
         rows, columns = (self._bands(axis, device) for axis in (0, 1))
@@ -99,11 +102,13 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "b windows n d"], windows: Windows) -> Float[Tensor, "b windows n d"]:
         """Each token as a weighted sum over its window."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
-        bias = rearrange(self.bias[windows.offsets(self.window, x.device)], "n m heads -> heads n m")
+        batch = x.shape[0]
+        q, k, v = rearrange(self.qkv(x), "b windows n d -> (b windows) n d").chunk(3, dim=-1)
+        bias = relative_bias(self.bias, (self.window, self.window), windows.sides)
         if any(windows.shift):
-            bias = bias + windows.barriers(x.device)
-        return self.project(attend(q, k, v, num_heads=self.num_heads, bias=bias))
+            bias = repeat(bias + windows.barriers(x.device), "windows ... -> (b windows) ...", b=batch)
+        attended = attend(q, k, v, num_heads=self.num_heads, bias=bias)
+        return self.project(rearrange(attended, "(b windows) n d -> b windows n d", b=batch))
 
 
 class SwinBlock(nn.Module):

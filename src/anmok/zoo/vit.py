@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
 from anmok.layers import DropPath, TokenGrid, attend, check_heads, drop_path_rates, truncated_normal
-from anmok.shapes import Embedding, Images, Tokens
+from anmok.shapes import Images, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,31 +51,33 @@ class ViTSpec(Spec):
 
 
 class PatchStem(nn.Module):
-    """Project patches linearly, put the class token before them, add position embeddings (eq. 1)."""
+    """Project patches linearly, put class tokens before them, add position embeddings (eq. 1).
 
-    def __init__(self, in_chans: int, width: int, patch: int, grid: tuple[int, int]) -> None:
+    ViT has one class token; what descends from it may have more, or none yet.
+    """
+
+    def __init__(self, in_chans: int, width: int, patch: int, grid: tuple[int, int], *, class_tokens: int = 1) -> None:
         super().__init__()
         self.grid = grid
         self.project = nn.Conv2d(in_chans, width, patch, stride=patch)
-        self.class_token = nn.Parameter(torch.empty(1, 1, width))
-        self.positions = nn.Parameter(torch.empty(1, 1 + grid[0] * grid[1], width))
-        nn.init.normal_(self.class_token, std=1e-6)
+        self.class_token = nn.Parameter(1e-6 * torch.randn(1, class_tokens, width)) if class_tokens else None
+        self.positions = nn.Parameter(torch.empty(1, class_tokens + grid[0] * grid[1], width))
         nn.init.trunc_normal_(self.positions, std=0.02)
 
     def forward(self, images: Images) -> TokenGrid:
-        """One token per patch, and the class token."""
+        """One token per patch, after the class tokens."""
         patches = self.project(images)
         height, width = patches.shape[2:]
-        patches = rearrange(patches, "b d h w -> b (h w) d")
-        class_token = repeat(self.class_token, "1 1 d -> b 1 d", b=patches.shape[0])
-        tokens = torch.cat((class_token, patches), dim=1)
+        tokens = rearrange(patches, "b d h w -> b (h w) d")
+        if self.class_token is not None:
+            tokens = torch.cat((repeat(self.class_token, "1 n d -> b n d", b=tokens.shape[0]), tokens), dim=1)
         return TokenGrid(tokens + resample_positions(self.positions, self.grid, (height, width)), height, width)
 
 
 def resample_positions(
     positions: Float[Tensor, "1 n d"], old: tuple[int, int], new: tuple[int, int]
 ) -> Float[Tensor, "1 m d"]:
-    """Position embeddings of an `old` grid, class token first, for a `new` one."""
+    """Position embeddings of an `old` grid, those of class tokens first, for a `new` one."""
     if old == new:
         return positions
     grid = TokenGrid(positions, *old)
@@ -87,10 +89,10 @@ def resample_positions(
 class SelfAttention(nn.Module):
     """Multi-head attention among all tokens (appendix A)."""
 
-    def __init__(self, width: int, num_heads: int) -> None:
+    def __init__(self, width: int, num_heads: int, *, qkv_bias: bool = True) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.project = nn.Linear(width, width)
 
     def forward(self, x: Tokens) -> Tokens:
@@ -102,30 +104,41 @@ class SelfAttention(nn.Module):
 class ViTBlock(nn.Module):
     """Attention across tokens, then an MLP across channels, each on a pre-normed residual branch (eq. 2, 3)."""
 
-    def __init__(self, width: int, num_heads: int, *, expansion: int, drop_path: float) -> None:
+    def __init__(self, width: int, num_heads: int, *, expansion: int, drop_path: float, qkv_bias: bool = True) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attention = SelfAttention(width, num_heads)
+        self.attention: nn.Module = SelfAttention(width, num_heads, qkv_bias=qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = nn.Sequential(nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: TokenGrid) -> TokenGrid:
         """The same grid of tokens, mixed."""
-        tokens = x.tokens + self.drop_path(self.attention(self.norm1(x.tokens)))
+        tokens = x.tokens + self.drop_path(self.attend(x._replace(tokens=self.norm1(x.tokens))))
         return x._replace(tokens=tokens + self.drop_path(self.mlp(self.norm2(tokens))))
+
+    def attend(self, x: TokenGrid) -> Tokens:
+        """Each token as a weighted sum over all tokens."""
+        return self.attention(x.tokens)
+
+
+def vit_blocks(spec: ViTSpec) -> list[ViTBlock]:
+    """The blocks of a variant, first to last."""
+    (rates,) = drop_path_rates((spec.depth,), spec.drop_path_rate)
+    return [ViTBlock(spec.width, spec.num_heads, expansion=spec.expansion, drop_path=rate) for rate in rates]
 
 
 class ClassTokenPool(nn.Module):
-    """The first token stands for the image (eq. 4)."""
+    """The class token stands for the image (eq. 4); several stand side by side."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, class_tokens: int = 1, eps: float = 1e-6) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.class_tokens = class_tokens
+        self.norm = nn.LayerNorm(width, eps)
 
-    def forward(self, tokens: Tokens) -> Embedding:
-        """The class token, normed."""
-        return self.norm(tokens[:, 0])
+    def forward(self, tokens: Tokens) -> Float[Tensor, "b embedding"]:
+        """The class tokens, normed one by one."""
+        return rearrange(self.norm(tokens[:, : self.class_tokens]), "b n d -> b (n d)")
 
 
 class ViT(Backbone):
@@ -134,10 +147,7 @@ class ViT(Backbone):
     def __init__(self, spec: ViTSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
         super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
         self.stem = PatchStem(in_chans, spec.width, spec.patch, spec.grid)
-        (rates,) = drop_path_rates((spec.depth,), spec.drop_path_rate)
-        self.stages = nn.ModuleList(
-            ViTBlock(spec.width, spec.num_heads, expansion=spec.expansion, drop_path=rate) for rate in rates
-        )
+        self.stages = nn.ModuleList(vit_blocks(spec))
         self.pool = ClassTokenPool(spec.width)
         self.head = linear_head(spec.width, num_classes)
         self.apply(truncated_normal)
@@ -169,6 +179,7 @@ ARCHITECTURE = Architecture(
         **_variants("large", (32, 16), width=1024, depth=24, num_heads=16),
         "vit_base_patch8_224": ViTSpec(patch=8, width=768, depth=12, num_heads=12),
         "vit_huge_patch14_224": ViTSpec(patch=14, width=1280, depth=32, num_heads=16),
+        "vit_huge_patch14_378": ViTSpec(patch=14, width=1280, depth=32, num_heads=16, img_size=(378, 378)),
     },
     ours={"vit_nano": ViTSpec(patch=4, width=128, depth=5, num_heads=4, img_size=(32, 32))},
 )

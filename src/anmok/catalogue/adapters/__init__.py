@@ -48,6 +48,7 @@ class Adapter:
 
     layouts: tuple[Layout, ...] = ()
     resample: Callable[[Backbone, str, Tensor], Tensor] = _keep  # to the grid that the model is built for; our names
+    fresh: str = r"$."  # pattern of our names that a file may lack, all of them or none: these stay as they are
 
     def read(self, tensors: Tensors) -> dict[str, Tensor]:
         """The tensors by our names, by the first layout whose mark is found; else the names are ours already."""

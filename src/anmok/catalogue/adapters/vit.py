@@ -1,10 +1,72 @@
-"""Files of ViTs: timm's."""
+"""Files of ViTs: timm's, torchvision's and those of transformers."""
 
+import re
+
+import torch
 from torch import Tensor
 
 from anmok.backbone import Backbone
-from anmok.catalogue.adapters import Adapter, Layout, square_grid
+from anmok.catalogue.adapters import Adapter, Layout, Tensors, square_grid
 from anmok.zoo.vit import ViT, ViTSpec, resample_positions
+
+TIMM_BLOCK = (
+    (r"\.attn\.qkv\.", ".attention.qkv."),
+    (r"\.attn\.proj\.", ".attention.project."),
+    (r"\.mlp\.fc1\.", ".mlp.0."),
+    (r"\.mlp\.fc2\.", ".mlp.2."),
+    (r"^norm\.", "pool.norm."),
+)
+TIMM = (
+    (r"^cls_token$", "stem.class_token"),
+    (r"^pos_embed$", "stem.positions"),
+    (r"^patch_embed\.proj\.", "stem.project."),
+    (r"^blocks\.", "stages."),
+    *TIMM_BLOCK,
+)
+# Of two names, the former is that of files, the latter that of modules since transformers 5.
+TRANSFORMERS = (
+    (r"^(vit|deit)\.", ""),
+    (r"^embeddings\.cls_token$", "stem.class_token"),
+    (r"^embeddings\.position_embeddings$", "stem.positions"),
+    (r"^embeddings\.patch_embeddings\.projection\.", "stem.project."),
+    (r"^(encoder\.layer|layers)\.", "stages."),
+    (r"\.layernorm_before\.", ".norm1."),
+    (r"\.layernorm_after\.", ".norm2."),
+    (r"\.attention\.attention\.", ".attention."),
+    (r"\.attention\.(output\.dense|o_proj)\.", ".attention.project."),
+    (r"\.(intermediate\.dense|mlp\.fc1)\.", ".mlp.0."),
+    (r"\.(output\.dense|mlp\.fc2)\.", ".mlp.2."),
+    (r"^layernorm\.", "pool.norm."),
+    (r"^classifier\.", "head."),
+)
+
+
+TORCHVISION = (
+    (r"^class_token$", "stem.class_token"),
+    (r"^conv_proj\.", "stem.project."),
+    (r"^encoder\.pos_embedding$", "stem.positions"),
+    (r"^encoder\.layers\.encoder_layer_", "stages."),
+    (r"\.ln_1\.", ".norm1."),
+    (r"\.ln_2\.", ".norm2."),
+    (r"\.self_attention\.in_proj_", ".attention.qkv."),
+    (r"\.self_attention\.out_proj\.", ".attention.project."),
+    (r"\.mlp\.linear_1\.", ".mlp.0."),
+    (r"\.mlp\.(linear_2|3)\.", ".mlp.2."),
+    (r"^encoder\.ln\.", "pool.norm."),
+    (r"^heads\.head\.", "head."),
+)
+
+
+def join_qkv(tensors: Tensors) -> Tensors:
+    """The tensors; of an attention's queries, keys and values, where a file has each alone, one tensor `qkv`."""
+    joined, parts = {}, dict[str, dict[str, Tensor]]()
+    for name, tensor in tensors.items():
+        match = re.fullmatch(r"(.*\.)(q|k|v)(?:uery|ey|alue|_proj)\.(weight|bias)", name)
+        if match is None:
+            joined[name] = tensor
+        else:
+            parts.setdefault(f"{match[1]}qkv.{match[3]}", {})[match[2]] = tensor
+    return joined | {name: torch.cat([of[letter] for letter in "qkv" if letter in of]) for name, of in parts.items()}
 
 
 def _resample(model: Backbone, name: str, tensor: Tensor) -> Tensor:
@@ -15,19 +77,9 @@ def _resample(model: Backbone, name: str, tensor: Tensor) -> Tensor:
 
 ADAPTER = Adapter(
     layouts=(
-        Layout(
-            renames=(
-                (r"^cls_token$", "stem.class_token"),
-                (r"^pos_embed$", "stem.positions"),
-                (r"^patch_embed\.proj\.", "stem.project."),
-                (r"^blocks\.", "stages."),
-                (r"\.attn\.qkv\.", ".attention.qkv."),
-                (r"\.attn\.proj\.", ".attention.project."),
-                (r"\.mlp\.fc1\.", ".mlp.0."),
-                (r"\.mlp\.fc2\.", ".mlp.2."),
-                (r"^norm\.", "pool.norm."),
-            ),
-        ),
+        Layout(mark=r"\.layernorm_before\.", convert=join_qkv, renames=TRANSFORMERS, ignored=r"^(vit\.)?pooler\."),
+        Layout(mark=r"^conv_proj\.", renames=TORCHVISION),
+        Layout(renames=TIMM),
     ),
     resample=_resample,
 )
