@@ -3,10 +3,6 @@
 import copy
 import importlib.util
 import json
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,9 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from anmok.errors import ExportError
+from anmok.serving.graph import quiet, translate
 from anmok.shapes import Logits, Pixels
 from anmok.training.classifier import ClassifierConfig, ImageClassifier
 
@@ -105,30 +101,17 @@ def _write(original: _FromPixels, path: Path) -> None:
         raise ExportError(
             f"An ONNX file holds at most 2 GiB: {config.model} has {weights / 2**30:.1f} GiB. Choose a smaller model."
         )
-    with _quiet():
-        try:
-            program = _translate(original, config.image_size)
-        except torch.onnx.OnnxExporterError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ExportError(f"{config.model} cannot be translated to ONNX: {reason}. Please report this.") from error
-        program.model.metadata_props.update(_metadata(config))
-        program.save(path, external_data=False)
-
-
-def _translate(original: _FromPixels, size: int) -> torch.onnx.ONNXProgram:
-    """The graph; attention is taken apart first, because the exporter's own rule for it knows four axes only."""
-    pixels = torch.zeros(2, original.classifier.backbone.in_chans, size, size, dtype=torch.uint8)
-    batch = ({0: torch.export.Dim("batch")},)
-    attention = torch.ops.aten.scaled_dot_product_attention.default
-    with sdpa_kernel(SDPBackend.MATH):
-        graph = torch.export.export(original, (pixels,), dynamic_shapes=batch)
-        graph = graph.run_decompositions({attention: torch.export.default_decompositions()[attention]})
-    program = torch.onnx.export(
-        graph, (), dynamo=True, verbose=False, input_names=["pixels"], output_names=["logits"], dynamic_shapes=batch
+    pixels = torch.zeros(
+        2, original.classifier.backbone.in_chans, config.image_size, config.image_size, dtype=torch.uint8
     )
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned no program.")
-    return program
+    try:
+        program = translate(original, pixels, "pixels")
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(f"{config.model} cannot be translated to ONNX: {reason}. Please report this.") from error
+    program.model.metadata_props.update(_metadata(config))
+    with quiet():
+        program.save(path, external_data=False)
 
 
 def _metadata(config: ClassifierConfig) -> dict[str, str]:
@@ -177,17 +160,3 @@ def _require_packages() -> None:
         raise ExportError(
             f"The export to ONNX needs {', '.join(missing)}: run `pip install {' '.join(missing)}` and repeat."
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter's notes on its own internals kept from the user."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
