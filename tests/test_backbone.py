@@ -7,6 +7,7 @@ from torch import nn
 from anmok.backbone import Backbone, ImageSizes, Paper, linear_head
 from anmok.catalogue import create_model
 from anmok.errors import ImageSizeError, RequestError, SpecError
+from anmok.evaluation.cost import measure_memory
 from anmok.zoo.mlp import MLP, MlpSpec
 from anmok.zoo.vit import ViTSpec
 
@@ -190,3 +191,15 @@ def test_classes_and_channels_are_counts(counts):
 def test_a_paper_is_cited_in_one_line():
     assert str(Paper(title="T", authors="A et al.", year=2020, arxiv="1.2")) == 'A et al. 2020, "T", arXiv:1.2'
     assert str(Paper(title="T", authors="A", year=1986)) == 'A 1986, "T"'
+
+
+def test_a_stage_is_run_block_by_block_unless_somebody_listens_to_it():
+    model, images, heard = build("googlenet_nano"), torch.randn(2, 3, 64, 64), []
+    expected, alone = model(images), measure_memory(model, images)
+    hooks = [stage.register_forward_hook(lambda *call: heard.append(call[0])) for stage in model.stages]
+    assert torch.equal(model(images), expected)
+    assert heard == list(model.stages)
+    assert measure_memory(model, images) > alone  # the inputs of the stages live longer
+    for hook in hooks:
+        hook.remove()
+    assert measure_memory(model, images) == alone

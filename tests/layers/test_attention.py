@@ -5,9 +5,10 @@ from anmok.errors import SpecError
 from anmok.layers import attend, check_heads
 
 
-def test_attention_is_the_softmax_weighted_mean_of_the_values_in_every_head():
+@pytest.mark.parametrize("learns", [False, True])
+def test_attention_is_the_softmax_weighted_mean_of_the_values_in_every_head(learns):
     q, k, v = (torch.randn(2, n, 6, dtype=torch.float64) for n in (4, 5, 5))
-    bias = torch.randn(3, 4, 5, dtype=torch.float64)
+    bias = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=learns)
     expected = torch.zeros(2, 4, 6, dtype=torch.float64)
     for head in range(3):
         channels = slice(2 * head, 2 * head + 2)

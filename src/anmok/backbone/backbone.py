@@ -1,7 +1,8 @@
 """The network that all architectures have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from einops import rearrange
@@ -107,9 +108,11 @@ class Backbone(nn.Module, ABC):
 
     def forward_features(self, images: Images) -> Float[Tensor, "b ..."]:
         """Output of the last stage, before the pool and its norm: a feature map or tokens."""
-        for _, state in self._states(images):
-            last = state  # the others are freed on the way
-        return _tensor(last)
+        self.spec.check_size(images.shape[2], images.shape[3])
+        x = self.stem(images)
+        for step in self._steps():
+            x = step(x)
+        return _tensor(x)
 
     def forward_head(self, x: Float[Tensor, "b ..."], pre_logits: bool = False) -> Float[Tensor, "b ..."]:  # noqa: FBT001, FBT002 - timm's
         """From what `forward_features` gives to the logits, or to the embedding before them."""
@@ -207,6 +210,16 @@ class Backbone(nn.Module, ABC):
             isinstance(x, TokenGrid) and isinstance(norm, nn.LayerNorm) and x.tokens.shape[-1:] == norm.normalized_shape
         )
         return x._replace(tokens=norm(x.tokens)) if fits else x
+
+    def _steps(self) -> Iterator[Callable[[Any], Any]]:
+        """The stages; block by block, which frees a stage's input early, where nobody listens to the stage."""
+        for stage in self.stages:
+            if self.grad_checkpointing:
+                yield partial(checkpoint, stage, use_reentrant=False)
+            elif type(stage) is nn.Sequential and not (stage._forward_hooks or stage._forward_pre_hooks):
+                yield from stage
+            else:
+                yield stage
 
     def _states(self, images: Images) -> Iterator[tuple[str, Any]]:
         """Output of the stem and of every stage, with the module's name."""
