@@ -45,7 +45,7 @@ def test_a_card_says_what_a_model_is():
     found = card("swin_tiny_patch4_window7_224")
     assert found.kind is Kind.TRANSFORMER
     assert found.kind == "Transformer"
-    assert found.paper == 'Liu et al. 2021, "Swin Transformer", arXiv:2103.14030'
+    assert str(found.paper) == 'Liu et al. 2021, "Swin Transformer", arXiv:2103.14030'
     assert (found.image_size, found.image_sizes) == ((224, 224), ImageSizes())
     assert [(r.top1, r.pretrain) for r in found.results] == [(81.3, "ImageNet-1k"), (80.9, "ImageNet-22k")]
     assert found.bias.endswith(".")

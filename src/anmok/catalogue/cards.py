@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from anmok.backbone import ImageSizes, Kind
+from anmok.backbone import ImageSizes, Kind, Paper
 from anmok.catalogue.names import Preset, children, parents, require_model
 from anmok.catalogue.public import PublicWeights, find_public, read_public
 from anmok.catalogue.published import read_families, read_published
@@ -28,7 +28,7 @@ class Card:
     name: str
     about: str  # in two sentences
     kind: Kind
-    paper: str
+    paper: Paper
     parents: tuple[str, ...]  # families that this one descends from
     children: tuple[str, ...]  # families that descend from this one
     entities: str  # Battaglia et al. 2018, arXiv:1806.01261, table 1
@@ -63,7 +63,7 @@ def card(name: str) -> Card:
         name=name,
         about=f"{preset.summary} {_sentence(preset, params)}",
         kind=architecture.kind,
-        paper=str(architecture.paper),
+        paper=architecture.paper,
         parents=parents(preset.family),
         children=children(preset.family),
         **read_families()[preset.family],

@@ -137,7 +137,9 @@ def show_models(cards: Sequence[Card]) -> None:
         top1 = f"{card.results[0].top1:.1f}" if card.results else "ours" if card.ours else "-"
         more = f" +{len(card.weights) - 1}" if len(card.weights) > 1 else ""
         weights = f"{card.weights[0].licence}{more}" if card.weights else "-"
-        table.add_row(card.name, card.kind, format_count(card.params), top1, weights, card.paper)
+        table.add_row(
+            card.name, card.kind, format_count(card.params), top1, weights, f"{card.paper.authors} {card.paper.year}"
+        )
     _console.print(table)
 
 
@@ -148,7 +150,7 @@ def show_card(card_and_macs: tuple[Card, int]) -> None:
     lines = {
         "what it is": card.about,
         "kind": card.kind,
-        "paper": card.paper if not card.ours else f"a preset of ours, not of the paper {card.paper}",
+        "paper": str(card.paper) if not card.ours else f"a preset of ours, not of the paper {card.paper}",
         "descends from": ", ".join(card.parents) or "no other in the zoo",
         "ancestor of": ", ".join(card.children) or "none in the zoo",
         "entities": card.entities,
