@@ -90,14 +90,14 @@ def test_a_model_that_answers_otherwise_is_refused_and_removed(change, words, ex
 
 def test_one_image_is_enough_to_run_every_batch_size(exported, tmp_path, monkeypatch):
     sizes = []
-    session = exporting._Session
+    session = exporting.Session
 
     class Watched(session):
         def __call__(self, pixels):
             sizes.append(len(pixels))
             return super().__call__(pixels)
 
-    monkeypatch.setattr(exporting, "_Session", Watched)
+    monkeypatch.setattr(exporting, "Session", Watched)
     monkeypatch.setattr(exporting, "_write", lambda _, path: shutil.copy(exported, path))
     assert export_onnx(random_classifier(), tmp_path / "best.onnx", noise(1)).images == 1
     assert sizes == [1, 7]

@@ -108,8 +108,7 @@ class Backbone(nn.Module, ABC):
 
     def forward_features(self, images: Images) -> Float[Tensor, "b ..."]:
         """Output of the last stage, before the pool and its norm: a feature map or tokens."""
-        self.spec.check_size(images.shape[2], images.shape[3])
-        x = self.stem(images)
+        x = self._begin(images)
         for step in self._steps():
             x = step(x)
         return _tensor(x)
@@ -214,21 +213,28 @@ class Backbone(nn.Module, ABC):
     def _steps(self) -> Iterator[Callable[[Any], Any]]:
         """The stages; block by block, which frees a stage's input early, where nobody listens to the stage."""
         for stage in self.stages:
-            if self.grad_checkpointing:
-                yield partial(checkpoint, stage, use_reentrant=False)
-            elif type(stage) is nn.Sequential and not (stage._forward_hooks or stage._forward_pre_hooks):
+            heard = stage._forward_hooks or stage._forward_pre_hooks
+            if type(stage) is nn.Sequential and not (heard or self.grad_checkpointing):
                 yield from stage
             else:
-                yield stage
+                yield self._run(stage)
 
     def _states(self, images: Images) -> Iterator[tuple[str, Any]]:
         """Output of the stem and of every stage, with the module's name."""
-        self.spec.check_size(images.shape[2], images.shape[3])
-        x = self.stem(images)
+        x = self._begin(images)
         yield "stem", x
         for i, stage in enumerate(self.stages):
-            x = checkpoint(stage, x, use_reentrant=False) if self.grad_checkpointing else stage(x)
+            x = self._run(stage)(x)
             yield f"stages.{i}", x
+
+    def _begin(self, images: Images) -> Any:
+        """The stem's output, of a size that is taken."""
+        self.spec.check_size(images.shape[2], images.shape[3])
+        return self.stem(images)
+
+    def _run(self, module: nn.Module) -> Callable[[Any], Any]:
+        """The module, recomputed in the backward pass where that is asked for."""
+        return partial(checkpoint, module, use_reentrant=False) if self.grad_checkpointing else module
 
 
 def linear_head(width: int, num_classes: int) -> nn.Module:

@@ -16,6 +16,7 @@ from anmok.layers.norm import ChannelNorm as ChannelNorm
 from anmok.layers.padding import pad_to_multiple as pad_to_multiple
 from anmok.layers.relative_bias import relative_bias as relative_bias
 from anmok.layers.relative_bias import resample_relative_bias as resample_relative_bias
+from anmok.layers.resample import resample as resample
 from anmok.layers.rounding import round_depth as round_depth
 from anmok.layers.rounding import round_width as round_width
 from anmok.layers.same_conv import SameConv2d as SameConv2d

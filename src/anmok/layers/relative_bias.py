@@ -5,7 +5,8 @@ from typing import Literal
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import interpolate
+
+from anmok.layers.resample import resample
 
 Table = Float[Tensor, "offsets heads"]  # row by row, from the offset (1 - rows, 1 - columns) of its grid on
 
@@ -29,9 +30,6 @@ def resample_relative_bias(
     """A table for another grid; antialiased where that is smaller."""
     if built == grid:
         return table
-    # Half precision has no antialiased interpolation on all devices. One axis after the other, each as the columns:
-    # torch 2.13 resamples rows wrongly where a single column is wanted.
-    offsets = rearrange(table.float(), "(down across) heads -> 1 heads down across", down=2 * built[0] - 1)
-    offsets = interpolate(offsets, size=(offsets.shape[2], 2 * grid[1] - 1), mode=mode, antialias=True)
-    offsets = interpolate(offsets.mT, size=(offsets.shape[3], 2 * grid[0] - 1), mode=mode, antialias=True)
-    return rearrange(offsets, "1 heads across down -> (down across) heads").to(table.dtype)
+    offsets = rearrange(table, "(down across) heads -> 1 heads down across", down=2 * built[0] - 1)
+    offsets = resample(offsets, (2 * grid[0] - 1, 2 * grid[1] - 1), mode)
+    return rearrange(offsets, "1 heads down across -> (down across) heads")

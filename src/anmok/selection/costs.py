@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from anmok.backbone import Kind
-from anmok.catalogue import card
+from anmok.catalogue import require_model
 from anmok.evaluation.cost import count_macs, count_params, measure_latencies, measure_memory
 from anmok.evaluation.measurements import Measurement, Scalar
 from anmok.selection.crew import Crew, Tools
@@ -37,7 +37,9 @@ def measure_costs(models: Sequence[str], material: Material) -> list[Measurement
     rows = []
     where: dict[str, Scalar] = {"image_size": side, "batch": 1, "threads": 1, "device": device.type}
     for model, network, latency in zip(models, networks, latencies, strict=True):
-        kind = Measurement(subject=model, metric=KIND, value=1.0, note=card(model).kind, conditions=where)
+        kind = Measurement(
+            subject=model, metric=KIND, value=1.0, note=require_model(model).architecture.kind, conditions=where
+        )
         base = replace(kind, note="")
         rows += [
             kind,
@@ -72,7 +74,7 @@ def choose_precision(model: str) -> Precision:
     operators of hybrids and MLPs gain nothing or lose.
     """
     device = default_device()
-    if device.type == "cpu" and card(model).kind in (Kind.HYBRID, Kind.MLP):
+    if device.type == "cpu" and require_model(model).architecture.kind in (Kind.HYBRID, Kind.MLP):
         return Precision.FP32
     return resolve(Precision.AUTO, device)
 

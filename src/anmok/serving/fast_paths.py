@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from anmok.serving.graph import translate
+from anmok.serving.graph import Session, translate
 from anmok.shapes import Images, Logits
 
 Run = Callable[[Images], Logits]
@@ -92,13 +92,8 @@ def _onnx(network: nn.Module, images: Images) -> bytes:
 
 
 def _onnxruntime(graph: bytes) -> Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    return lambda images: _tensor(session.run(None, {"images": images.numpy()})[0])
+    session = Session(graph, threads=torch.get_num_threads())
+    return lambda images: _tensor(session(images.numpy()))
 
 
 def _openvino(graph: bytes, path: FastPath) -> Run:

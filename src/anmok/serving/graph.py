@@ -1,11 +1,14 @@
-"""Networks -> ONNX graphs."""
+"""Networks -> ONNX graphs -> answers."""
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float32, Shaped
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -33,6 +36,23 @@ def translate(network: nn.Module, example: Tensor, input_name: str) -> torch.onn
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program.")
     return program
+
+
+class Session:
+    """A graph, in a file or in memory, run by onnxruntime on a CPU."""
+
+    def __init__(self, graph: Path | bytes, *, threads: int = 1) -> None:
+        import onnxruntime  # here, where it is known to be installed
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3  # errors only
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        (self._input,) = self._session.get_inputs()
+
+    def __call__(self, images: Shaped[np.ndarray, "b c h w"]) -> Float32[np.ndarray, "b k"]:
+        """The logits."""
+        return self._session.run(None, {self._input.name: images})[0]
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 from torch import nn
 
 from anmok.errors import ExportError
-from anmok.serving.graph import quiet, translate
+from anmok.serving.graph import Session, quiet, translate
 from anmok.shapes import Logits, Pixels
 from anmok.training.classifier import ClassifierConfig, ImageClassifier
 
@@ -129,7 +129,7 @@ def _compare(original: _FromPixels, path: Path, images: UInt8[np.ndarray, "n c s
     """Top-1 agreement and largest logit difference; few images are repeated to fill a batch of each size."""
     rows = np.resize(np.arange(len(images)), max(len(images), sum(_BATCHES)))
     expected, given = [], []
-    answer = _Session(path)
+    answer = Session(path)
     for part in np.split(rows, range(_BATCHES[0], len(rows), _BATCHES[1])):
         with torch.inference_mode():
             expected.append(original(torch.from_numpy(images[part])).numpy())
@@ -137,21 +137,6 @@ def _compare(original: _FromPixels, path: Path, images: UInt8[np.ndarray, "n c s
     wanted, got = np.concatenate(expected), np.concatenate(given)
     agreement = (wanted.argmax(1) == got.argmax(1))[: len(images)].mean()
     return float(agreement), float(np.abs(wanted - got).max())
-
-
-class _Session:
-    """onnxruntime on one CPU thread."""
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime  # here, where it is known to be installed
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def __call__(self, pixels: UInt8[np.ndarray, "b c size size"]) -> Float32[np.ndarray, "b k"]:
-        return self._session.run(None, {"pixels": pixels})[0]
 
 
 def _require_packages() -> None:

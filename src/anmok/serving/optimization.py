@@ -55,7 +55,7 @@ def optimize(
     """Run every path on the calibration images (b, c, height, width) and keep the fastest that is faithful.
 
     Faithful: logits within `tolerance` of eager mode's, as ||difference|| / ||logits||, and the same most
-    probable class wherever eager mode's best leads by more than the largest difference. Real images of the size
+    probable class wherever eager mode's best leads by more than twice the largest difference. Real images of the size
     and number that will be served give a true answer. The result is as fast as measured only with as many
     threads and images. Raises `RequestError` for a path that does not exist.
     """

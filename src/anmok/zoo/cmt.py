@@ -16,19 +16,13 @@ from einops import rearrange
 from einops.layers.torch import Reduce
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate
+from torch.nn.functional import gelu
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Scaling, Spec, linear_head
-from anmok.layers import (
-    ChannelNorm,
-    DepthwiseConv2d,
-    DropPath,
-    TokenGrid,
-    drop_path_rates,
-    pad_to_multiple,
-    truncated_normal,
-)
+from anmok.layers import ChannelNorm, DepthwiseConv2d, DropPath, TokenGrid, drop_path_rates, pad_to_multiple
 from anmok.layers.attention import attend, check_heads
+from anmok.layers.initial import truncated_normal
+from anmok.layers.resample import resample
 from anmok.shapes import FeatureMap
 
 
@@ -84,11 +78,11 @@ def resample_bias(
     if old == new:
         return table
     heads, keys = table.shape[0], coarse_grid(old, reduction)
-    x = rearrange(table.float(), "heads (h w) keys -> heads keys h w", h=old[0])
-    x = interpolate(x, size=new, mode="bicubic", antialias=True)
+    x = rearrange(table, "heads (h w) keys -> heads keys h w", h=old[0])
+    x = resample(x, new)
     x = rearrange(x, "heads (h w) rows columns -> heads (rows columns) h w", h=keys[0])
-    x = interpolate(x, size=coarse_grid(new, reduction), mode="bicubic", antialias=True)
-    return rearrange(x, "heads queries h w -> heads queries (h w)", heads=heads).to(table.dtype)
+    x = resample(x, coarse_grid(new, reduction))
+    return rearrange(x, "heads queries h w -> heads queries (h w)", heads=heads)
 
 
 def coarse_grid(grid: tuple[int, int], reduction: int) -> tuple[int, int]:

@@ -19,7 +19,6 @@ from einops.layers.torch import Reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
-from torch.utils.checkpoint import checkpoint
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
 from anmok.layers import CeilMaxPool, ConvNorm, LocalResponseNorm
@@ -120,11 +119,10 @@ class InceptionNet(Backbone):
 
     def training_logits(self, images: Images) -> list[Logits]:
         """The head's logits, then those of the auxiliary classifiers."""
-        self.spec.check_size(images.shape[2], images.shape[3])
-        x, logits = self.stem(images), []
+        x, logits = self._begin(images), []
         for stage in self.stages:
             for name, module in stage.named_children():
-                x = checkpoint(module, x, use_reentrant=False) if self.grad_checkpointing else module(x)
+                x = self._run(module)(x)
                 if name in self.auxiliary:
                     logits.append(self.auxiliary[name](x))
         return [self.forward_head(x), *logits]

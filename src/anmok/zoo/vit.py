@@ -12,10 +12,9 @@ import torch
 from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
-from anmok.layers import DropPath, TokenGrid, attend, check_heads, drop_path_rates, truncated_normal
+from anmok.layers import DropPath, TokenGrid, attend, check_heads, drop_path_rates, resample, truncated_normal
 from anmok.shapes import Images, Tokens
 
 
@@ -81,9 +80,7 @@ def resample_positions(
     if old == new:
         return positions
     grid = TokenGrid(positions, *old)
-    # Half precision has no antialiased interpolation on all devices.
-    resampled = interpolate(grid.map().float(), size=new, mode="bicubic", antialias=True)
-    return grid.with_map(resampled.to(positions.dtype)).tokens
+    return grid.with_map(resample(grid.map(), new)).tokens
 
 
 class SelfAttention(nn.Module):

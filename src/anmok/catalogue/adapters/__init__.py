@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isqrt
 
+import torch
 from torch import Tensor
 
 from anmok.backbone import Backbone
@@ -64,6 +65,18 @@ def find_adapter(family: str) -> Adapter:
         return Adapter()
     adapter: Adapter = importlib.import_module(f"{__name__}.{family}").ADAPTER
     return adapter
+
+
+def join_qkv(tensors: Tensors) -> Tensors:
+    """The tensors; of an attention's queries, keys and values, where a file has each alone, one tensor `qkv`."""
+    joined, parts = {}, dict[str, dict[str, Tensor]]()
+    for name, tensor in tensors.items():
+        match = re.fullmatch(r"(.*\.)(q|k|v)(?:uery|ey|alue|_proj)\.(weight|bias)", name)
+        if match is None:
+            joined[name] = tensor
+        else:
+            parts.setdefault(f"{match[1]}qkv.{match[3]}", {})[match[2]] = tensor
+    return joined | {name: torch.cat([of[letter] for letter in "qkv" if letter in of]) for name, of in parts.items()}
 
 
 def square_grid(name: str, places: int) -> tuple[int, int]:

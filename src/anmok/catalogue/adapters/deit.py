@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from anmok.backbone import Backbone
-from anmok.catalogue.adapters import Adapter, Layout, Tensors, square_grid
-from anmok.catalogue.adapters.vit import TIMM, TRANSFORMERS, join_qkv
+from anmok.catalogue.adapters import Adapter, Layout, Tensors, join_qkv, square_grid
+from anmok.catalogue.adapters.vit import TIMM, TRANSFORMERS
 from anmok.zoo.deit import DeiT, DeiTSpec
 from anmok.zoo.vit import resample_positions
 

@@ -3,8 +3,7 @@
 from torch import Tensor
 
 from anmok.backbone import Backbone
-from anmok.catalogue.adapters import Adapter, Layout, square_grid
-from anmok.catalogue.adapters.vit import join_qkv
+from anmok.catalogue.adapters import Adapter, Layout, join_qkv, square_grid
 from anmok.layers import resample_relative_bias
 from anmok.zoo.swin import WindowAttention
 

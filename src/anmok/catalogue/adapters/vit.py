@@ -1,12 +1,9 @@
 """Files of ViTs: timm's, torchvision's and those of transformers."""
 
-import re
-
-import torch
 from torch import Tensor
 
 from anmok.backbone import Backbone
-from anmok.catalogue.adapters import Adapter, Layout, Tensors, square_grid
+from anmok.catalogue.adapters import Adapter, Layout, join_qkv, square_grid
 from anmok.zoo.vit import ViT, ViTSpec, resample_positions
 
 TIMM_BLOCK = (
@@ -55,18 +52,6 @@ TORCHVISION = (
     (r"^encoder\.ln\.", "pool.norm."),
     (r"^heads\.head\.", "head."),
 )
-
-
-def join_qkv(tensors: Tensors) -> Tensors:
-    """The tensors; of an attention's queries, keys and values, where a file has each alone, one tensor `qkv`."""
-    joined, parts = {}, dict[str, dict[str, Tensor]]()
-    for name, tensor in tensors.items():
-        match = re.fullmatch(r"(.*\.)(q|k|v)(?:uery|ey|alue|_proj)\.(weight|bias)", name)
-        if match is None:
-            joined[name] = tensor
-        else:
-            parts.setdefault(f"{match[1]}qkv.{match[3]}", {})[match[2]] = tensor
-    return joined | {name: torch.cat([of[letter] for letter in "qkv" if letter in of]) for name, of in parts.items()}
 
 
 def _resample(model: Backbone, name: str, tensor: Tensor) -> Tensor:
