@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from anmok.data import Batches
+from anmok.data import Batch, Batches, Order
 from anmok.errors import TrainingError
 from anmok.training import loop
 from anmok.training.loop import EpochProgress, Fit, fit
@@ -31,7 +31,7 @@ class Halves:
 
     def batches(self, *, seed: int | None = None) -> Batches:
         rows = np.arange(len(self.labels))
-        return Batches(self.pixels, self.labels, rows, batch_size=16, seed=seed)
+        return Batches(self.pixels, self.labels, Order(rows, batch_size=16, seed=seed))
 
 
 def network() -> nn.Module:
@@ -174,12 +174,11 @@ def test_the_epoch_order_is_asked_for_by_number() -> None:
     asked: list[int] = []
 
     class Listening(Batches):
-        def epoch(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        def epoch(self, number: int, **options: object) -> Iterator[Batch]:
             asked.append(number)
-            return super().epoch(number)
+            return super().epoch(number, **options)
 
     data = Halves()
-    rows = np.arange(96)
-    train = Listening(data.pixels, data.labels, rows, batch_size=16, seed=0)
+    train = Listening(data.pixels, data.labels, Order(np.arange(96), batch_size=16, seed=0))
     fit(job(train=train, recipe=RECIPE))
     assert asked == [0, 1, 2, 3]

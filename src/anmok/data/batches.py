@@ -1,66 +1,56 @@
-"""Prepared pixels -> batches, in an order that depends on the seed and the epoch alone."""
+"""Prepared pixels -> batches."""
 
 from collections.abc import Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 
-from anmok.data.augment import Augmentation, augment
-from anmok.errors import RequestError
-from anmok.shapes import Images, Labels
+from anmok.data.draws import Draws
+from anmok.data.order import WHOLE, Order, Part
+from anmok.shapes import Labels, Pixels
 
 _CHUNK = 1024  # images whose statistics are taken at once
 
 
-class Batches:
-    """The chosen rows of `pixels`, batch after batch.
+class Batch(NamedTuple):
+    """Images as they are stored, their labels, and the random numbers for their views."""
 
-    With a seed: for training. Each epoch has its own order, so a training that was interrupted goes on as if
-    it had not been; a last batch of one image, which batch norm cannot take, is left out of that epoch.
-    Without a seed: for evaluation. Every image once, in the order of `indices`.
-    """
+    pixels: Pixels
+    labels: Labels
+    draws: Draws
 
-    def __init__(
-        self,
-        pixels: UInt8[np.ndarray, "n c height width"],
-        labels: Int[np.ndarray, " n"],
-        indices: Int[np.ndarray, " m"],
-        *,
-        batch_size: int,
-        seed: int | None,
-        augmentation: Augmentation = Augmentation.NONE,
-    ) -> None:
-        if batch_size < 1:
-            raise RequestError(f"A batch holds at least one image: got batch_size={batch_size}. Give 1 or more.")
-        if augmentation is not Augmentation.NONE and seed is None:
-            raise RequestError(f"Augmentation is random: got '{augmentation}' and seed=None. Give a seed.")
-        self._pixels, self._labels, self._indices = pixels, labels, indices
-        self._batch_size, self._seed, self._augmentation = batch_size, seed, augmentation
+
+@runtime_checkable
+class BatchSource(Protocol):
+    """Where training and evaluation take their images from."""
 
     def __len__(self) -> int:
         """Count the steps of an epoch."""
-        return len(self._starts())
 
-    def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
-        """Yield the images, float32 in [0, 1], and the labels of one epoch."""
-        order = self._indices
-        if self._seed is not None:
-            order = np.random.default_rng((self._seed, number)).permutation(order)
-        for step, start in enumerate(self._starts()):
-            rows = order[start : start + self._batch_size]
-            images = torch.from_numpy(np.asarray(self._pixels[rows]))
-            images = augment(images, self._augmentation, self._generator(number, step))
-            labels = torch.from_numpy(np.asarray(self._labels[rows], dtype=np.int64))
-            yield images.float().div_(255), labels
+    def epoch(self, number: int, *, start: int = 0, part: Part = WHOLE) -> Iterator[Batch]:
+        """Yield this process's part of every batch of an epoch, from step `start` on."""
 
-    def _starts(self) -> range:
-        lone = self._seed is not None and len(self._indices) > 1
-        return range(0, len(self._indices) - int(lone), self._batch_size)
 
-    def _generator(self, epoch: int, step: int) -> torch.Generator:
-        (state,) = np.random.SeedSequence((self._seed or 0, epoch, step)).generate_state(1, np.uint64)
-        return torch.Generator().manual_seed(int(state))
+class Batches:
+    """The rows of an order, taken from pixels in memory; with the order's seed, also in an order of its own."""
+
+    def __init__(
+        self, pixels: UInt8[np.ndarray, "n c height width"], labels: Int[np.ndarray, " n"], order: Order
+    ) -> None:
+        self._pixels, self._labels, self._order = pixels, labels, order
+
+    def __len__(self) -> int:
+        """Count the steps of an epoch."""
+        return len(self._order)
+
+    def epoch(self, number: int, *, start: int = 0, part: Part = WHOLE) -> Iterator[Batch]:
+        """Yield this process's part of every batch of an epoch, from step `start` on."""
+        for chosen in self._order.batches(number, start=start, part=part):
+            pixels = torch.from_numpy(np.asarray(self._pixels[chosen.rows]))
+            labels = torch.from_numpy(np.asarray(self._labels[chosen.rows], dtype=np.int64))
+            yield Batch(pixels, labels, Draws(self._order.seed or 0, number, chosen.positions))
 
 
 def channel_statistics(

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, UInt8
 
-from anmok.data import Batches, channel_statistics, nested_fraction, read_pixels, read_splits
+from anmok.data import Batches, Order, channel_statistics, nested_fraction, read_pixels, read_splits
 from anmok.evaluation.measurements import Outcome, Scalar
 from anmok.selection.run_directory import RunDirectory
 from anmok.training.classifier import ClassifierConfig
@@ -37,18 +37,11 @@ class Material:
 
     def training(self, rows: Int32[np.ndarray, " m"], recipe: Recipe, seed: int) -> Batches:
         """Shuffled, augmented batches of these rows."""
-        return Batches(
-            self.pixels,
-            self.labels,
-            rows,
-            batch_size=recipe.batch_size,
-            seed=seed,
-            augmentation=recipe.augmentation,
-        )
+        return Batches(self.pixels, self.labels, Order(rows, batch_size=recipe.batch_size, seed=seed))
 
     def evaluation(self, rows: Int32[np.ndarray, " m"]) -> Batches:
         """Batches of these rows, in their order and as they are."""
-        return Batches(self.pixels, self.labels, rows, batch_size=EVALUATION_BATCH, seed=None)
+        return Batches(self.pixels, self.labels, Order(rows, batch_size=EVALUATION_BATCH, seed=None))
 
     def config(self, model: str) -> ClassifierConfig:
         """The classifier that these images call for."""

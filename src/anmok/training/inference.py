@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anmok.data import Batches
+from anmok.data import BatchSource, Variation, vary
 from anmok.training.device import autocast, resolve
 from anmok.training.recipe import Precision
 
 
-def share_correct(network: nn.Module, batches: Batches, device: torch.device) -> float:
+def share_correct(network: nn.Module, batches: BatchSource, device: torch.device) -> float:
     """Accuracy on a split, in [0, 1]; in the precision that trains."""
     hits = total = 0
     for logits, labels in _answers(network, batches, device, resolve(Precision.AUTO, device)):
@@ -20,7 +20,7 @@ def share_correct(network: nn.Module, batches: Batches, device: torch.device) ->
     return hits / total
 
 
-def probabilities(network: nn.Module, batches: Batches, device: torch.device) -> np.ndarray:
+def probabilities(network: nn.Module, batches: BatchSource, device: torch.device) -> np.ndarray:
     """Class probabilities of every image of a split, in its order, (n, k); in fp32."""
     parts = [logits.softmax(1).cpu().numpy() for logits, _ in _answers(network, batches, device, Precision.FP32)]
     return np.concatenate(parts)
@@ -28,10 +28,11 @@ def probabilities(network: nn.Module, batches: Batches, device: torch.device) ->
 
 @torch.inference_mode()
 def _answers(
-    network: nn.Module, batches: Batches, device: torch.device, precision: Precision
+    network: nn.Module, batches: BatchSource, device: torch.device, precision: Precision
 ) -> Iterator[tuple[Tensor, Tensor]]:
     network.eval()
-    for images, labels in batches.epoch(0):
+    for pixels, labels, draws in batches.epoch(0):
+        images = vary(pixels.to(device), Variation(), draws)
         with autocast(precision, device):
-            logits = network(images.to(device, memory_format=torch.channels_last))
+            logits = network(images.contiguous(memory_format=torch.channels_last))
         yield logits.float(), labels.to(device)

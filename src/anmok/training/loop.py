@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from anmok.data import Batches
+from anmok.data import BatchSource, Variation, vary
 from anmok.errors import TrainingError
 from anmok.shapes import Images, Labels
 from anmok.training.checkpoint import read_checkpoint, write_checkpoint
@@ -51,11 +51,11 @@ class Fit:
     """One training: what to train, on what, how, where."""
 
     network: nn.Module
-    train: Batches
+    train: BatchSource
     recipe: Recipe
     device: torch.device
     seed: int
-    select: Batches | None = None  # watched for the best weights and the early stop
+    select: BatchSource | None = None  # watched for the best weights and the early stop
     checkpoint: Path | None = None
     on_epoch: Callable[[EpochProgress], None] | None = None
 
@@ -119,9 +119,11 @@ class _Stepper:
         torch.manual_seed(hash((self._job.seed, epoch)) % 2**31)
         self._network.train()
         total, images = torch.zeros((), device=device), 0
-        for step, (pixels, labels) in enumerate(batches.epoch(epoch)):
+        variation = Variation(augmentation=recipe.augmentation)
+        for step, (pixels, labels, draws) in enumerate(batches.epoch(epoch)):
             set_learning_rate(self._optimizer, recipe, epoch * len(batches) + step, recipe.epochs * len(batches))
-            total += self._step(pixels.to(device, memory_format=torch.channels_last), labels.to(device))
+            views = vary(pixels.to(device), variation, draws)
+            total += self._step(views.contiguous(memory_format=torch.channels_last), labels.to(device))
             images += len(labels)
         mean = float(total) / images
         if not mean < float("inf"):
@@ -177,7 +179,7 @@ def _evaluation_is_due(epoch: int, recipe: Recipe) -> bool:
 
 
 def _evaluate(
-    network: nn.Module, job: Fit, select: Batches, result: FitResult, best: dict[str, Tensor]
+    network: nn.Module, job: Fit, select: BatchSource, result: FitResult, best: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     accuracy = share_correct(network, select, job.device)
     result.accuracies[result.epochs] = accuracy
