@@ -22,7 +22,7 @@ unit: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 compile: .venv/tested
-	OMP_NUM_THREADS=1 $(BIN)/pytest -o addopts= -m compile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -o addopts= -m compile
 
 format: .venv/tested
 	$(BIN)/ruff format .
@@ -37,5 +37,5 @@ clean:
 	touch $@
 
 .venv/tested: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracle,openvino]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracle,fast,int8]'
 	touch $@

@@ -11,6 +11,7 @@ import argparse
 import csv
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import NamedTuple
@@ -86,26 +87,43 @@ def measure(pair: tuple[nn.Module, nn.Module], case: Case, rounds: int, device: 
     images = torch.randn(case.batch, 3, *pair[0].spec.img_size, device=device)
     labels = torch.arange(case.batch, device=device)
     step = train if case.work == "training" else infer
-    times: list[list[float]] = [[], []]
-    for turn in range(rounds + 1):
-        for network, taken in zip(pair, times, strict=True):
-            network.train(case.work == "training")
-            start = time.perf_counter()
-            with torch.autocast(device, torch.bfloat16, enabled=case.precision == "bf16"):
-                step(network, images, labels)
-            if device == "cuda":
-                torch.cuda.synchronize()
-            if turn:  # the first pass warms up
-                taken.append(time.perf_counter() - start)
+
+    def work(network: nn.Module) -> None:
+        network.train(case.work == "training")
+        with torch.autocast(device, torch.bfloat16, enabled=case.precision == "bf16"):
+            step(network, images, labels)
+
+    ours, theirs = take_turns([lambda n=network: work(n) for network in pair], rounds, device)
     memory = [measure_memory(network.eval(), images) for network in pair] if case.work == "inference" else []
     return {
         **dict(zip(Case._fields, case.key(), strict=True)),
-        "ours_ms": f"{1000 * median(times[0]):.2f}",
-        "theirs_ms": f"{1000 * median(times[1]):.2f}",
-        "speed_ratio": f"{median(b / a for a, b in zip(*times, strict=True)):.3f}",
+        "ours_ms": f"{1000 * median(ours):.2f}",
+        "theirs_ms": f"{1000 * median(theirs):.2f}",
+        "speed_ratio": f"{ratio(theirs, ours):.3f}",
         "memory_ratio": f"{memory[0] / memory[1]:.3f}" if memory else "",
         "device": device,
     }
+
+
+def take_turns(
+    runs: list[Callable[[], object]], rounds: int, device: str, clock: Callable[[], float] = time.perf_counter
+) -> list[list[float]]:
+    """Seconds of each run; a disturbance meets them alike."""
+    times: list[list[float]] = [[] for _ in runs]
+    for turn in range(rounds + 1):
+        for run, taken in zip(runs, times, strict=True):
+            start = clock()
+            run()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            if turn:  # the first pass warms up
+                taken.append(clock() - start)
+    return times
+
+
+def ratio(slow: list[float], fast: list[float]) -> float:
+    """The median over the rounds."""
+    return median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def infer(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -120,11 +138,11 @@ def train(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Non
     network.zero_grad(set_to_none=True)
 
 
-def read(path: Path) -> set[tuple[str, ...]]:
+def read(path: Path, fields: Sequence[str] = Case._fields) -> set[tuple[str, ...]]:
     if not path.exists():
         return set()
     with path.open() as file:
-        return {tuple(row[field] for field in Case._fields) for row in csv.DictReader(file)}
+        return {tuple(row[field] for field in fields) for row in csv.DictReader(file)}
 
 
 def write(path: Path, row: dict[str, str]) -> None:

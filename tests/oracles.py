@@ -7,11 +7,13 @@ import pytest
 
 
 def reference(name: str) -> ModuleType:
-    """Import timm or torchvision beside a CPU build of torch.
+    """Import timm, torchvision or transformers beside a CPU build of torch.
 
     PyPI's torchvision is linked against CUDA, so its operators are missing here, and registering their
     shape rules at import fails. Declaring the two that it asks for is enough: no test calls them.
     """
+    if name == "transformers":
+        reference("torchvision")  # which it imports, without declaring operators
     try:
         return importlib.import_module(name)
     except RuntimeError as error:

@@ -1,7 +1,7 @@
 """Anmok: which vision backbone should I use for my images, and why?
 
-`create_model`, `list_models`, `card` for the zoo; `load_data`, `audit` for images; `select` for the choice;
-`load` for what came of it.
+`create_model`, `list_models`, `card` for the zoo; `load_data`, `audit`, `pack` for images; `select` for the choice;
+`train` and `evaluate` for one model; `load` for what came of it.
 """
 
 import importlib
@@ -13,8 +13,15 @@ os.environ.setdefault(
 )  # before torch: spinning threads spoil every timing on a busy machine
 
 if TYPE_CHECKING:
+    from anmok.api.evaluate import Evaluation as Evaluation
+    from anmok.api.evaluate import evaluate as evaluate
+    from anmok.api.pack import pack as pack
+    from anmok.api.scale_search import ScaleSearch as ScaleSearch
+    from anmok.api.scale_search import scale_search as scale_search
     from anmok.api.select import Selection as Selection
     from anmok.api.select import select as select
+    from anmok.api.train import Trained as Trained
+    from anmok.api.train import train as train
     from anmok.catalogue import card as card
     from anmok.catalogue import create_model as create_model
     from anmok.catalogue import create_segmenter as create_segmenter
@@ -28,17 +35,24 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnmokError": "anmok.errors",
+    "Evaluation": "anmok.api.evaluate",
+    "ScaleSearch": "anmok.api.scale_search",
     "Selection": "anmok.api.select",
+    "Trained": "anmok.api.train",
     "audit": "anmok.data",
     "card": "anmok.catalogue",
     "create_model": "anmok.catalogue",
     "create_segmenter": "anmok.catalogue",
+    "evaluate": "anmok.api.evaluate",
     "list_models": "anmok.catalogue",
     "load": "anmok.serving",
     "load_data": "anmok.data",
     "optimize": "anmok.serving",
+    "pack": "anmok.api.pack",
     "scale": "anmok.catalogue",
+    "scale_search": "anmok.api.scale_search",
     "select": "anmok.api.select",
+    "train": "anmok.api.train",
 }
 __all__ = sorted(_HOMES)
 

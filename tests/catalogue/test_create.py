@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from anmok.catalogue import create_model
+from anmok.catalogue import create_model, require_model, scale
 from anmok.catalogue.public import find_public
 from anmok.errors import RequestError, SpecError, UnknownNameError, WeightsError
 from anmok.layers import DropPath
@@ -109,3 +111,47 @@ def test_a_network_for_another_task_is_refused():
     with pytest.raises(RequestError) as error:
         create_model("unet")
     assert str(error.value) == "'unet' segments images and is no backbone. Build it with create_segmenter."
+
+
+def test_other_numbers_give_another_network_of_the_same_kind():
+    spec = scale("efficientnet_nano", phi=1)
+    model = create_model("efficientnet_nano", spec=spec, num_classes=3, img_size=40, drop_rate=0.1)
+    assert model.spec == replace(spec, img_size=(40, 40), drop_rate=0.1)
+    assert model(torch.randn(2, 3, 40, 40)).shape == (2, 3)
+    maps = create_model("resnet_nano", spec=scale("resnet_nano", phi=1), features_only=True)
+    assert maps.feature_info.channels() == [shape.width for shape in scale("resnet_nano", phi=1).levels.values()]
+
+
+def test_numbers_of_another_family_and_weights_beside_other_numbers_are_refused():
+    with pytest.raises(SpecError) as error:
+        create_model("resnet_nano", spec=scale("efficientnet_nano", phi=1))
+    assert str(error.value) == (
+        "resnet_nano is built from numbers of its own kind, ResNetSpec: got EfficientNetSpec. "
+        "Scale a preset of the same family."
+    )
+    with pytest.raises(RequestError) as error:
+        create_model("resnet18", pretrained=True, spec=scale("resnet18", phi=1))
+    assert str(error.value) == "Weights fit the numbers of a preset: got another spec and pretrained=True. Drop one."
+
+
+def test_weights_load_beside_the_presets_own_numbers(tmp_path):
+    model = create_model("resnet_nano", num_classes=2)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    again = create_model("resnet_nano", tmp_path, spec=require_model("resnet_nano").spec)
+    assert torch.equal(again.head.weight, model.head.weight)
+
+
+def test_auxiliary_classifiers_are_a_wish():
+    model = create_model("googlenet_nano", num_classes=3, auxiliary=True)
+    assert [logits.shape for logits in model.training_logits(torch.randn(2, 3, 32, 32))] == [(2, 3)] * 2
+    assert not create_model("googlenet_nano").auxiliary
+    with pytest.raises(SpecError) as error:
+        create_model("resnet_nano", auxiliary=True)
+    assert str(error.value) == "resnet_nano has no auxiliary classifiers: got auxiliary=True. Leave it out."
+
+
+def test_auxiliary_classifiers_load_from_a_file(tmp_path):
+    model = create_model("inception_nano", num_classes=3, auxiliary=True)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    again = create_model("inception_nano", tmp_path, auxiliary=True)
+    assert all(torch.equal(x, again.state_dict()[name]) for name, x in model.state_dict().items())

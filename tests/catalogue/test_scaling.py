@@ -3,10 +3,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from anmok.catalogue import require_model
+from anmok.catalogue import create_model, list_models, require_model
 from anmok.catalogue.scaling import scale
 from anmok.errors import RequestError, SpecError
-from anmok.evaluation.cost import count_macs
+from anmok.evaluation.cost import count_macs, count_params
+from presets import NANO
+
+SCALABLE = [
+    name for name in list_models() if require_model(name).family not in ("alexnet", "googlenet", "inception", "mlp")
+]
 
 
 def macs(name, spec):
@@ -70,8 +75,42 @@ def test_cmts_variants_are_cmt_s_scaled():
 
 
 def test_zero_changes_nothing():
-    for name in ("efficientnet_b3", "vit_base_patch16_224", "convnext_tiny", "resnet50", "cmt_small"):
-        assert scale(name, 0) == spec(name)
+    for name in SCALABLE:
+        assert replace(scale(name, 0), img_size=spec(name).img_size) == spec(name)
+
+
+def test_what_is_multiplied_by_one_stays():
+    deeper = scale("swin_nano", 1, alpha=2.0, beta=1.0, gamma=1.0)
+    assert deeper == replace(spec("swin_nano"), depths=deeper.depths)
+    assert deeper.depths == tuple(2 * n for n in spec("swin_nano").depths)
+
+
+@pytest.mark.parametrize("name", [name for name in NANO if name in SCALABLE])
+def test_every_family_with_depths_and_widths_scales(name):
+    with torch.device("meta"):
+        specs = [scale(name, phi) for phi in (0, 0.5, 1, 2)]
+        sizes = [count_params(create_model(name, spec=spec, num_classes=3)) for spec in specs]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] > 1.5 * sizes[0]
+    scaled = create_model(name, spec=scale(name, 1), num_classes=3, img_size=32).eval()
+    assert scaled(torch.randn(1, 3, 32, 32)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", [name for name in NANO if name not in SCALABLE])
+def test_a_family_without_depths_and_widths_says_so(name):
+    with pytest.raises(
+        SpecError, match=r"^Compound scaling multiplies depths and widths: \w+ has none\. Choose another"
+    ):
+        scale(name, 1)
+
+
+def test_widths_of_coatnets_transformers_are_multiples_of_a_heads():
+    base = spec("coatnet_0_224")
+    scaled = scale("coatnet_0_224", 1, alpha=1.5, beta=1.3, gamma=1.0)
+    assert scaled.widths == (128, 248, 512, 992)
+    assert (scaled.depths, scaled.stem_width) == ((3, 5, 8, 3), 80)
+    assert all(width % base.head_width == 0 for width in scaled.widths[2:])
+    assert 0.8 < macs("coatnet_0_224", scaled) / macs("coatnet_0_224", base) / (1.5 * 1.3**2) < 1.25
 
 
 def test_heads_share_the_channels_of_the_scaled_net_and_patches_fill_the_image():
@@ -92,7 +131,7 @@ def test_a_scaled_net_runs():
     assert model(torch.randn(1, 3, *scaled.img_size)).shape == (1, 3)
 
 
-def test_a_family_without_depths_cannot_be_scaled():
+def test_a_family_that_cannot_be_scaled_names_others():
     with pytest.raises(SpecError) as error:
         scale("mlp_nano", 1)
     assert str(error.value) == (

@@ -173,7 +173,8 @@ def test_a_misfit_names_the_tensors_and_changes_nothing(tmp_path, stored):
 def test_a_file_that_is_missing_or_of_another_kind_is_named(tmp_path):
     assert message(tmp_path / "a.pth") == f"There is no weight file '{tmp_path / 'a.pth'}'. Check the path."
     assert message(tmp_path / "a.h5") == (
-        f"Weights are read from .safetensors, .pth, .pt, .th, .bin files: got '{tmp_path / 'a.h5'}'. Convert the file."
+        "Weights are read from .safetensors, .npz, .pth, .pt, .th, .bin files: "
+        f"got '{tmp_path / 'a.h5'}'. Convert the file."
     )
     torch.save([torch.zeros(2)], tmp_path / "list.pt")
     assert "holds no tensors by name" in message(tmp_path / "list.pt")

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from anmok.data import Batches, Draws, Order, Part, channel_statistics
+from anmok.data import Batches, Draws, Order, Part, ResizedCrop, channel_statistics
+from anmok.data.picture import Whole, show
+from anmok.data.views import draw_numbers
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (50, 3, 8, 8), dtype=np.uint8)
 LABELS = np.arange(50, dtype=np.int32)  # so that a label tells which image it is
@@ -41,3 +43,16 @@ def test_a_constant_channel_can_still_be_divided_by_its_deviation() -> None:
     mean, std = channel_statistics(pixels, np.arange(3))
     assert mean == pytest.approx((0.2,))
     assert std == pytest.approx((1 / 255,))
+
+
+def test_a_crop_shows_a_random_box_of_each_image_at_its_size() -> None:
+    order, crop = Order(np.arange(50), batch_size=20, seed=5), ResizedCrop(area=(0.3, 1.0))
+    source = Batches(PIXELS, LABELS, order, crop=crop)
+    batch = list(source.epoch(1))[1]
+    chosen = list(order.batches(1))[1]
+    draws = Draws(5, 1, chosen.positions)
+    assert batch.labels.tolist() == chosen.rows.tolist()
+    for pixels, row, numbers in zip(batch.pixels, chosen.rows, draw_numbers(crop, draws), strict=True):
+        image = np.ascontiguousarray(PIXELS[row].transpose(1, 2, 0))
+        assert torch.equal(pixels, show(Whole(image), crop.view(8, 8, 8, numbers)))
+    assert np.array_equal(batch.draws.uniform(), draws.uniform())

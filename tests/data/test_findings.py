@@ -54,7 +54,7 @@ def test_clean_data_gets_facts_alone() -> None:
         ),
         (
             {"strays": ["x.jpg"]},
-            "1 image lies outside the class folders and will be left out, first 'x.jpg'.",
+            "1 image has no label or class folder and will be left out, first 'x.jpg'.",
         ),
         (
             {"label_conflicts": [[1, 2], [3, 4, 5]]},

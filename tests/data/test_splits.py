@@ -12,8 +12,7 @@ from polars.testing import assert_frame_equal
 from test_findings import CLEAN
 
 from anmok.data import Audit, ImageData, Unreadable, make_splits, nested_fraction, read_splits, write_splits
-from anmok.data.decode import decode
-from anmok.data.imagedata import list_samples
+from anmok.data.imagedata import FileReader, list_samples
 from anmok.data.splits import expected_select
 from anmok.errors import DataError, RequestError
 
@@ -23,7 +22,8 @@ def listed(
 ) -> ImageData:
     paths = [f"{name}/{number}.png" for number, name in enumerate(names)]
     classes, samples = list_samples(paths, names, splits=splits, groups=groups)
-    return ImageData(name="made up", classes=classes, samples=samples, decode=lambda path, _: decode(Path(path)))
+    encoded = FileReader(Path(), samples["path"])
+    return ImageData(name="made up", classes=classes, samples=samples, encoded=encoded)
 
 
 def audited(**found: object) -> Audit:

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from anmok.evaluation.metrics import accuracy, compare_paired, confusion_matrix, mcnemar
+from anmok.evaluation.metrics import (
+    accuracy,
+    calibration_error,
+    class_scores,
+    compare_paired,
+    confusion_matrix,
+    macro_f1,
+    mcnemar,
+)
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (7, 10), (431, 500)])
@@ -59,3 +67,22 @@ def test_swapping_the_models_mirrors_the_comparison(answers: list[bool], random)
     one, other = compare_paired(first, second, draws=200), compare_paired(second, first, draws=200)
     assert one.difference == -other.difference
     assert one.p_value == other.p_value
+
+
+def test_class_scores_and_macro_f1_agree_with_scikit_learn_on_paper() -> None:
+    """Class 0: 3 images, 2 recognised, 3 answers; class 1 has no image; class 3 neither images nor answers."""
+    confusion = confusion_matrix(np.array([0, 0, 0, 2, 2]), np.array([0, 0, 1, 2, 0]), 4)
+    first, second, third = class_scores(confusion)
+    assert (first.label, first.images, first.predicted, first.precision) == (0, 3, 3, 2 / 3)
+    assert first.recall is not None
+    assert (first.recall.value, first.recall.n) == (2 / 3, 3)
+    assert (second.recall, second.precision, second.f1) == (None, 0.0, 0.0)
+    assert (third.precision, third.f1) == (1.0, 2 / 3)
+    assert macro_f1([first, second, third]) == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
+
+
+def test_calibration_error_is_the_gap_of_each_bin_weighed_by_its_images() -> None:
+    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
+    correct = np.array([True, True, True, False, False, True])
+    assert calibration_error(confidence, correct) == pytest.approx((4 * (0.9 - 0.75) + 0) / 6)
+    assert calibration_error(np.array([1.0, 1.0]), np.array([True, True])) == 0

@@ -18,7 +18,8 @@ def test_the_strongest_within_one_standard_error_is_taken(
     none: float, crop: float, flip: float, chosen: Augmentation
 ) -> None:
     rows = [Measurement(subject="m", metric="select_accuracy", value=v, n=800) for v in (none, crop, flip)]
-    assert strongest(dict(zip(Augmentation, rows, strict=True))) is chosen
+    tried = (Augmentation.NONE, Augmentation.CROP, Augmentation.FLIP_CROP)
+    assert strongest(dict(zip(tried, rows, strict=True))) is chosen
 
 
 def test_a_pilot_that_failed_leaves_the_usual_augmentation() -> None:

@@ -13,7 +13,6 @@ import torch
 import anmok.serving.onnx as exporting
 from anmok.errors import ExportError
 from anmok.serving import ExportReport, export_onnx
-from presets import NANO
 from random_classifiers import SIZE, noise, random_classifier
 
 
@@ -24,8 +23,8 @@ def exported(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("model", NANO)
-def test_every_family_answers_alike_after_its_export(model, tmp_path, capfd, caplog):
+@pytest.mark.parametrize("model", ["resnet_nano", "vit_nano"])
+def test_a_classifier_answers_alike_after_its_export(model, tmp_path, capfd, caplog):
     """Warnings are errors here, so this also shows that the exporter says nothing to the user."""
     report = export_onnx(random_classifier(model), tmp_path / "new" / "best.onnx", noise(20))
     assert (report.agreement, report.images) == (1.0, 20)
@@ -57,10 +56,58 @@ def test_the_file_says_how_to_use_it(exported):
     assert [d.dim_param or d.dim_value for d in shape.shape.dim] == ["batch", 3, SIZE, SIZE]
 
 
-def tampered(exported: Path, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[object, Path], None]:
+@pytest.mark.compile
+def test_a_convolutional_network_takes_images_of_any_size(tmp_path):
+    classifier = random_classifier("resnet_nano")
+    report = export_onnx(classifier, tmp_path / "any.onnx", noise(3), dynamic_size=True)
+    assert report.largest_difference < 1e-4
+    model = onnx.load(report.path)
+    assert [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == [
+        "batch",
+        3,
+        "height",
+        "width",
+    ]
+    assert {entry.key: entry.value for entry in model.metadata_props}["image_sizes"] == "any"
+    session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
+    for height, width in ((32, 32), (64, 96), (19, 25)):
+        pixels = np.random.default_rng(0).integers(0, 256, (2, 3, height, width), dtype=np.uint8)
+        (logits,) = session.run(["logits"], {"pixels": pixels})
+        with torch.inference_mode():
+            expected = classifier(torch.from_numpy(pixels).float() / 255).numpy()
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("model", "kind"), [("mlp_nano", "MLP"), ("vit_nano", "Transformer"), ("cmt_nano", "hybrid")])
+def test_a_network_that_is_laid_out_for_one_size(model, kind, tmp_path):
+    message = (
+        rf"^A dynamic size needs a convolutional network: {model} \(kind: {kind}\) is laid out for 32 x 32 pixels. "
+        "Export it for that size, without dynamic_size.$"
+    )
+    with pytest.raises(ExportError, match=message):
+        export_onnx(random_classifier(model), tmp_path / "best.onnx", noise(1), dynamic_size=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_answers_otherwise_at_another_size_is_refused(exported, tmp_path, monkeypatch):
+    classifier, sizes = random_classifier("resnet_nano"), []
+
+    def answer(pixels):
+        sizes.append(pixels.shape[2:])
+        with torch.inference_mode():
+            return classifier(torch.from_numpy(pixels).float() / 255).numpy() + (pixels.shape[2] < SIZE)
+
+    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "Session", lambda _: answer)
+    with pytest.raises(ExportError, match=r"the largest logit difference 1 \(0\.001 allowed\) on 3 images"):
+        export_onnx(classifier, tmp_path / "best.onnx", noise(3), dynamic_size=True)
+    assert sizes == [(32, 32), (32, 32), (69, 77), (24, 25)]
+
+
+def tampered(exported: Path, change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., None]:
     """In place of the exporter: the good file with other biases of the head."""
 
-    def write(_: object, path: Path) -> None:
+    def write(_: object, path: Path, **__: object) -> None:
         model = onnx.load(exported)
         bias = next(t for t in model.graph.initializer if t.name.endswith("head.bias"))
         bias.CopyFrom(onnx.numpy_helper.from_array(change(onnx.numpy_helper.to_array(bias)), bias.name))
@@ -98,13 +145,13 @@ def test_one_image_is_enough_to_run_every_batch_size(exported, tmp_path, monkeyp
             return super().__call__(pixels)
 
     monkeypatch.setattr(exporting, "Session", Watched)
-    monkeypatch.setattr(exporting, "_write", lambda _, path: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
     assert export_onnx(random_classifier(), tmp_path / "best.onnx", noise(1)).images == 1
     assert sizes == [1, 7]
 
 
 def test_the_classifier_and_the_loggers_are_left_as_they_were(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write", lambda _, path: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
     classifier = random_classifier().train()
     level = logging.getLogger("torch.onnx").level
     export_onnx(classifier, tmp_path / "best.onnx", noise(3))
@@ -138,7 +185,7 @@ def test_a_model_that_no_onnx_file_can_hold(tmp_path, monkeypatch):
 
 
 def test_what_the_exporter_does_not_know(tmp_path, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise torch.onnx.OnnxExporterError("no rule for aten::grid_sampler\nlong story")
 
     monkeypatch.setattr(exporting, "translate", refuse)
@@ -149,7 +196,7 @@ def test_what_the_exporter_does_not_know(tmp_path, monkeypatch):
 
 
 def test_a_place_that_cannot_be_written(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write", lambda _, path: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
     folder = tmp_path / "taken.onnx"
     folder.mkdir()
     message = r"taken.onnx' cannot be written: is a directory. Choose another file.$"

@@ -96,7 +96,7 @@ def checked(monkeypatch) -> list[tuple[Path, np.ndarray]]:
     """What an export would write, and the images that it would be checked on."""
     calls: list[tuple[Path, np.ndarray]] = []
 
-    def export(_: object, path: Path, images: np.ndarray) -> ExportReport:
+    def export(_: object, path: Path, images: np.ndarray, *, dynamic_size: bool) -> ExportReport:
         calls.append((path, images))
         return REPORT
 
@@ -114,6 +114,11 @@ def test_an_export_is_checked_on_the_runs_test_images(run, checked):
 def test_an_export_is_checked_on_the_images_that_are_named(run, photos, checked):
     load(run).export("best.onnx", check_images=photos / "a")
     np.testing.assert_array_equal(checked[0][1], noise(70)[::2])
+
+
+def test_an_export_of_a_dynamic_size_needs_convolutions(run, tmp_path):
+    with pytest.raises(ExportError, match=r"^A dynamic size needs a convolutional network: mlp_nano \(kind: MLP\) is"):
+        load(run).export(tmp_path / "best.onnx", dynamic_size=True)
 
 
 def test_an_export_without_images(run, tmp_path):

@@ -14,31 +14,9 @@ from anmok.errors import TrainingError
 from anmok.training import loop
 from anmok.training.loop import EpochProgress, Fit, fit
 from anmok.training.recipe import Precision, Recipe
+from halves import Halves, network, weights
 
 RECIPE = Recipe(epochs=4, batch_size=16, learning_rate=1e-2, evaluations=4, precision=Precision.FP32)
-
-
-class Halves:
-    """Images whose upper or lower half is bright, as batches."""
-
-    def __init__(self, n: int = 96) -> None:
-        random = np.random.default_rng(0)
-        self.labels = random.integers(0, 2, n)
-        self.pixels = random.integers(0, 100, (n, 3, 8, 8)).astype(np.uint8)
-        for image, label in zip(self.pixels, self.labels, strict=True):
-            image[:, :4] += np.uint8(100 * (label == 0))
-            image[:, 4:] += np.uint8(100 * (label == 1))
-
-    def batches(self, *, seed: int | None = None) -> Batches:
-        rows = np.arange(len(self.labels))
-        return Batches(self.pixels, self.labels, Order(rows, batch_size=16, seed=seed))
-
-
-def network() -> nn.Module:
-    torch.manual_seed(0)
-    seeing = (nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3, padding=1))
-    hidden = (nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))
-    return nn.Sequential(*seeing, nn.Flatten(), *hidden, nn.Linear(16, 2))
 
 
 def job(**changes: object) -> Fit:
@@ -52,10 +30,6 @@ def job(**changes: object) -> Fit:
         seed=0,
     )
     return replace(base, **changes)
-
-
-def weights(module: nn.Module) -> list[bytes]:
-    return [value.numpy().tobytes() for value in module.state_dict().values()]
 
 
 def test_it_learns() -> None:
@@ -81,6 +55,7 @@ class _KilledError(Exception):
 
 def test_a_training_that_was_killed_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", float("inf"))
     whole = job(checkpoint=tmp_path / "whole.safetensors")
     undisturbed = fit(whole)
 

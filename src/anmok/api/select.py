@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from anmok.data import ImageData, load_data
+from anmok.api.listing import list_images
+from anmok.data import ImageData
 from anmok.evaluation.measurements import Measurement
 from anmok.report import write_report
 from anmok.selection import select as selection
@@ -71,7 +72,7 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
     when not given. The run lies in `out`, by default runs/<name of the data>; the same call resumes it.
     Raises an `AnmokError` whose message says what to do.
     """
-    images = data if isinstance(data, ImageData) else load_data(data)
+    images = list_images(data, observer or Silent())
     request = Request(
         data=images.name if isinstance(data, ImageData) else str(data),
         models=tuple(models),

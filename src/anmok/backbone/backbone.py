@@ -1,16 +1,18 @@
 """The network that all architectures have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
+import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from anmok.backbone.feature_info import FeatureInfo, Indices, chosen_levels
+from anmok.backbone.head import linear_head
 from anmok.backbone.spec import Spec
 from anmok.errors import RequestError, SpecError
 from anmok.layers import TokenGrid
@@ -211,13 +213,9 @@ class Backbone(nn.Module, ABC):
         return x._replace(tokens=norm(x.tokens)) if fits else x
 
     def _steps(self) -> Iterator[Callable[[Any], Any]]:
-        """The stages; block by block, which frees a stage's input early, where nobody listens to the stage."""
+        """The stages, block by block where that can be."""
         for stage in self.stages:
-            heard = stage._forward_hooks or stage._forward_pre_hooks
-            if type(stage) is nn.Sequential and not (heard or self.grad_checkpointing):
-                yield from stage
-            else:
-                yield self._run(stage)
+            yield from [self._run(stage)] if self.grad_checkpointing else _parts(stage)
 
     def _states(self, images: Images) -> Iterator[tuple[str, Any]]:
         """Output of the stem and of every stage, with the module's name."""
@@ -230,16 +228,22 @@ class Backbone(nn.Module, ABC):
     def _begin(self, images: Images) -> Any:
         """The stem's output, of a size that is taken."""
         self.spec.check_size(images.shape[2], images.shape[3])
-        return self.stem(images)
+        x: Any = images
+        if images.device.type == "cpu" and not torch.compiler.is_compiling():
+            x = images.contiguous(memory_format=torch.channels_last)  # which most layers are fastest with
+        for part in _parts(self.stem):
+            x = part(x)
+        return x
 
     def _run(self, module: nn.Module) -> Callable[[Any], Any]:
         """The module, recomputed in the backward pass where that is asked for."""
         return partial(checkpoint, module, use_reentrant=False) if self.grad_checkpointing else module
 
 
-def linear_head(width: int, num_classes: int) -> nn.Module:
-    """The usual head: a linear layer, or nothing where there are no classes."""
-    return nn.Linear(width, num_classes) if num_classes else nn.Identity()
+def _parts(module: nn.Module) -> Iterable[Callable[[Any], Any]]:
+    """The layers of a sequence that nobody listens to, which frees its input early, or the module itself."""
+    heard = module._forward_hooks or module._forward_pre_hooks
+    return module if type(module) is nn.Sequential and not heard else (module,)
 
 
 def _tensor(state: Any) -> Tensor:

@@ -116,7 +116,8 @@ class Spec(ABC):
     def scaled(self, *, depth: float = 1.0, width: float = 1.0, resolution: float = 1.0) -> "Spec":
         """Multiply the layers, the channels and the sides of the image, where fields are called depths and widths.
 
-        Layers are rounded up, channels to multiples of 8, or of 4 per attention head. All else stays.
+        Layers are rounded up, channels to multiples of 8, or of 4 per attention head. All else stays, and so do
+        channels that are multiplied by 1.
         """
         depths = {name: getattr(self, name) for name in ("depth", "depths") if hasattr(self, name)}
         widths = {name: getattr(self, name) for name in ("width", "widths") if hasattr(self, name)}
@@ -134,6 +135,7 @@ class Spec(ABC):
         changes |= {
             name: _each(value, lambda n, stage: round_width(n * width, _channel_step(heads, stage)))
             for name, value in widths.items()
+            if width != 1
         }
         return replace(self, img_size=self.scaled_size(resolution), **changes)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from anmok.backbone import Backbone, FeatureList
+from anmok.backbone import Backbone, FeatureList, Spec
 from anmok.catalogue.fetch import FILES, fetch, fetch_from_hub
 from anmok.catalogue.names import Preset, require_model
 from anmok.catalogue.public import find_public, read_public
@@ -18,11 +18,13 @@ def create_model(
     name: str,
     pretrained: bool | str | Path = ...,  # noqa: FBT001
     *,
+    spec: Spec | None = ...,
     num_classes: int | None = ...,
     in_chans: int = ...,
     img_size: int | tuple[int, int] | None = ...,
     drop_rate: float | None = ...,
     drop_path_rate: float | None = ...,
+    auxiliary: bool | None = ...,
     features_only: Literal[False] = ...,
     out_indices: None = ...,
 ) -> Backbone: ...
@@ -31,6 +33,7 @@ def create_model(
     name: str,
     pretrained: bool | str | Path = ...,  # noqa: FBT001
     *,
+    spec: Spec | None = ...,
     in_chans: int = ...,
     img_size: int | tuple[int, int] | None = ...,
     drop_rate: float | None = ...,
@@ -42,11 +45,13 @@ def create_model(  # noqa: PLR0913 - timm's signature
     name: str,
     pretrained: bool | str | Path = False,  # noqa: FBT001, FBT002 - timm's
     *,
+    spec: Spec | None = None,
     num_classes: int | None = None,
     in_chans: int = 3,
     img_size: int | tuple[int, int] | None = None,
     drop_rate: float | None = None,
     drop_path_rate: float | None = None,
+    auxiliary: bool | None = None,
     features_only: bool = False,
     out_indices: int | Sequence[int] | None = None,
 ) -> Backbone | FeatureList:
@@ -56,7 +61,9 @@ def create_model(  # noqa: PLR0913 - timm's signature
     ('resnet50.a1_in1k'), or names a weight file, a folder with one, or a repository of the Hugging Face hub
     (owner/name[@revision]). The network has the weights' classes unless `num_classes` says other; without weights it
     has 1000. `img_size` is what it is built for; other sizes that the architecture can take work all the same.
-    `features_only` gives a `FeatureList`. `anmok models` lists the names.
+    `spec` has other numbers than the preset's, such as `scale` gives; no weights fit them. `auxiliary` adds the
+    classifiers that only training uses, where the paper has some: `training_logits`. `features_only` gives a
+    `FeatureList`. `anmok models` lists the names.
     """
     if not features_only and out_indices is not None:
         raise RequestError(f"out_indices chooses among feature maps: got {out_indices}. Add features_only=True.")
@@ -65,15 +72,18 @@ def create_model(  # noqa: PLR0913 - timm's signature
     build = preset.architecture.model
     if not issubclass(build, Backbone):
         raise RequestError(f"'{name}' segments images and is no backbone. Build it with create_segmenter.")
+    if spec not in (None, preset.spec) and pretrained:
+        raise RequestError(
+            f"Weights fit the numbers of a preset: got another spec and pretrained={pretrained}. Drop one."
+        )
     provenance, path = _find_weights(name, tag, pretrained)
     tensors = read_weights(path, preset.family) if path else None
     if num_classes is None:
         num_classes = 1000 if tensors is None else count_classes(tensors)
-    model = build(
-        wished_spec(preset, img_size=img_size, drop_rate=drop_rate, drop_path_rate=drop_path_rate),
-        num_classes=num_classes,
-        in_chans=in_chans,
+    numbers = wished_spec(
+        preset, spec=spec, img_size=img_size, drop_rate=drop_rate, drop_path_rate=drop_path_rate, auxiliary=auxiliary
     )
+    model = build(numbers, num_classes=num_classes, in_chans=in_chans)
     if tensors is not None and path:
         fit_weights(model, tensors, preset.family, source=path)
     model.provenance = {"architecture": name} | provenance
@@ -110,18 +120,28 @@ def _file_in(folder: Path) -> Path:
 def wished_spec(
     preset: Preset,
     *,
+    spec: Spec | None = None,
     img_size: int | tuple[int, int] | None,
     drop_rate: float | None,
     drop_path_rate: float | None,
+    auxiliary: bool | None = None,
 ) -> Any:
-    """The preset's numbers, but for those that are wished otherwise."""
+    """The preset's numbers, or those of another spec, but for those that are wished otherwise."""
+    if spec is not None and type(spec) is not type(preset.spec):
+        raise SpecError(
+            f"{preset.name} is built from numbers of its own kind, {type(preset.spec).__name__}: "
+            f"got {type(spec).__name__}. Scale a preset of the same family."
+        )
     if drop_path_rate is not None and not hasattr(preset.spec, "drop_path_rate"):
         raise SpecError(
             f"{preset.name} has no residual branch to drop: got drop_path_rate={drop_path_rate}. Leave it out."
         )
+    if auxiliary is not None and not hasattr(preset.spec, "auxiliary"):
+        raise SpecError(f"{preset.name} has no auxiliary classifiers: got auxiliary={auxiliary}. Leave it out.")
     wishes: dict[str, Any] = {
         "img_size": (img_size, img_size) if isinstance(img_size, int) else img_size,
         "drop_rate": drop_rate,
         "drop_path_rate": drop_path_rate,
+        "auxiliary": auxiliary,
     }
-    return replace(preset.spec, **{name: wish for name, wish in wishes.items() if wish is not None})
+    return replace(spec or preset.spec, **{name: wish for name, wish in wishes.items() if wish is not None})

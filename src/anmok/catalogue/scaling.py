@@ -4,6 +4,8 @@ from anmok.backbone import Scaling, Spec
 from anmok.catalogue.names import require_model
 from anmok.errors import RequestError
 
+UNSCALED = Scaling(depth=1.0, width=1.0, resolution=1.0)
+
 
 def scale(
     name: str, phi: float, *, alpha: float | None = None, beta: float | None = None, gamma: float | None = None

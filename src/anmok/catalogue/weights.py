@@ -2,10 +2,12 @@
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from einops import reduce
 from safetensors import SafetensorError
@@ -17,7 +19,7 @@ from anmok.catalogue.adapters import Tensors, find_adapter
 from anmok.errors import WeightsError
 
 PICKLED = (".pth", ".pt", ".th", ".bin")
-SUFFIXES = (".safetensors", *PICKLED)
+SUFFIXES = (".safetensors", ".npz", *PICKLED)
 WRAPPERS = ("state_dict", "model")  # under which training scripts keep the weights beside other things
 
 # Heads, one layer or several, have a row for each class; auxiliary ones may be missing, or more than ours.
@@ -29,6 +31,7 @@ COUNTER = "num_batches_tracked"  # old files have none
 BROKEN = (
     SafetensorError,
     pickle.UnpicklingError,
+    zipfile.BadZipFile,
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -128,7 +131,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix not in SUFFIXES:
         raise WeightsError(f"Weights are read from {', '.join(SUFFIXES)} files: got '{path}'. Convert the file.")
     try:
-        content: dict[Any, Any] = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
+        content = _READERS.get(path.suffix, _unpickle)(path)
     except FileNotFoundError:
         raise WeightsError(f"There is no weight file '{path}'. Check the path.") from None
     except BROKEN as e:
@@ -141,6 +144,14 @@ def _read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _unzip(path: Path) -> dict[str, Tensor]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
 def _unpickle(path: Path) -> dict[Any, Any]:
     content = torch.load(path, map_location="cpu", weights_only=True)
     return content if isinstance(content, dict) else {}
+
+
+_READERS: dict[str, Callable[[Path], dict[Any, Any]]] = {".safetensors": load_file, ".npz": _unzip}

@@ -8,11 +8,16 @@ from cyclopts import App, CycloptsError
 from anmok.cli.audit import audit
 from anmok.cli.card import card
 from anmok.cli.demo import demo
+from anmok.cli.evaluate import evaluate
 from anmok.cli.export import export
 from anmok.cli.models import models
+from anmok.cli.pack import pack
 from anmok.cli.predict import predict
+from anmok.cli.recipes import recipes
 from anmok.cli.report import report
+from anmok.cli.scale_search import scale_search
 from anmok.cli.select import select
+from anmok.cli.train import train
 from anmok.errors import AnmokError
 
 app = App(
@@ -23,7 +28,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for verb in (select, demo, models, card, audit, predict, export, report):
+for verb in (select, demo, models, card, audit, pack, recipes, train, evaluate, predict, export, report, scale_search):
     app.command(verb)
 
 

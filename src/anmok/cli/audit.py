@@ -7,7 +7,8 @@ def audit(data: str) -> None:
     Parameters
     ----------
     data
-        Folder with a sub-folder per class, CSV or Parquet manifest (path,label[,split,group]), or "fashion".
+        Folder with a sub-folder per class, CSV or Parquet manifest (path,label[,split,group]), shards (a folder, or
+        train-{0000..0007}.tar, here or at https://), hf://owner/name, or "fashion".
     """
     from anmok.api.audit import audit as run_audit
     from anmok.cli.show import show_audit, watching

@@ -5,7 +5,13 @@ from typing import Literal
 
 
 def export(
-    model: Path, /, *, to: Literal["onnx"] = "onnx", out: Path | None = None, images: Path | None = None
+    model: Path,
+    /,
+    *,
+    to: Literal["onnx"] = "onnx",
+    dynamic_size: bool = False,
+    out: Path | None = None,
+    images: Path | None = None,
 ) -> None:
     """Write a trained model for other runtimes, after checking that it answers the same.
 
@@ -15,6 +21,8 @@ def export(
         Run directory, or its best/ folder.
     to
         Format.
+    dynamic_size
+        Take images of any height and width, not only of those it was trained on: convolutional networks.
     out
         File to write; model.onnx beside the model when not given.
     images
@@ -23,4 +31,5 @@ def export(
     from anmok.cli.show import show_text
     from anmok.serving import load
 
-    show_text(str(load(model).export(out or model / f"model.{to}", to=to, check_images=images)))
+    report = load(model).export(out or model / f"model.{to}", to=to, dynamic_size=dynamic_size, check_images=images)
+    show_text(str(report))

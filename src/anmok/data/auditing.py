@@ -75,11 +75,10 @@ def audit(data: ImageData, *, progress: Progress | None = None) -> Audit:
 
 
 def _inspect(data: ImageData, id: int) -> _Facts | Unreadable:
-    path = data.path(id)
     try:
-        pixels, height, width = data.decode(path, _AT_LEAST)
+        pixels, height, width = data.decode(id, at_least=_AT_LEAST)
     except OSError as error:
-        return Unreadable(id, path, str(error))
+        return Unreadable(id, data.path(id), str(error))
     digest = blake2b(pixels.tobytes(), digest_size=16, key=f"{height}x{width}".encode()).digest()
     grey = bool((pixels == pixels[:, :, :1]).all())
     return _Facts(id, digest, thumbnail(pixels), height, width, grey)

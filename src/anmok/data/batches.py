@@ -9,6 +9,8 @@ from jaxtyping import Int, UInt8
 
 from anmok.data.draws import Draws
 from anmok.data.order import WHOLE, Order, Part
+from anmok.data.picture import resized
+from anmok.data.views import ResizedCrop, draw_numbers
 from anmok.shapes import Labels, Pixels
 
 _CHUNK = 1024  # images whose statistics are taken at once
@@ -34,12 +36,20 @@ class BatchSource(Protocol):
 
 
 class Batches:
-    """The rows of an order, taken from pixels in memory; with the order's seed, also in an order of its own."""
+    """The rows of an order, taken from square pixels in memory.
+
+    With a crop, each image is a random box of its square, resized to it.
+    """
 
     def __init__(
-        self, pixels: UInt8[np.ndarray, "n c height width"], labels: Int[np.ndarray, " n"], order: Order
+        self,
+        pixels: UInt8[np.ndarray, "n c size size"],
+        labels: Int[np.ndarray, " n"],
+        order: Order,
+        *,
+        crop: ResizedCrop | None = None,
     ) -> None:
-        self._pixels, self._labels, self._order = pixels, labels, order
+        self._pixels, self._labels, self._order, self._crop = pixels, labels, order, crop
 
     def __len__(self) -> int:
         """Count the steps of an epoch."""
@@ -50,7 +60,20 @@ class Batches:
         for chosen in self._order.batches(number, start=start, part=part):
             pixels = torch.from_numpy(np.asarray(self._pixels[chosen.rows]))
             labels = torch.from_numpy(np.asarray(self._labels[chosen.rows], dtype=np.int64))
-            yield Batch(pixels, labels, Draws(self._order.seed or 0, number, chosen.positions))
+            draws = Draws(self._order.seed or 0, number, chosen.positions)
+            if self._crop is not None:
+                pixels = _cropped(pixels, self._crop, draws)
+            yield Batch(pixels, labels, draws)
+
+
+def _cropped(pixels: Pixels, crop: ResizedCrop, draws: Draws) -> Pixels:
+    size = pixels.shape[-1]
+    views = [crop.view(size, size, size, numbers) for numbers in draw_numbers(crop, draws)]
+    boxes = [
+        image[:, rows.start : rows.start + rows.length, columns.start : columns.start + columns.length]
+        for image, (rows, columns, _) in zip(pixels, views, strict=True)
+    ]
+    return torch.stack([resized(box, view) for box, view in zip(boxes, views, strict=True)])
 
 
 def channel_statistics(

@@ -2,6 +2,8 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -43,9 +45,15 @@ def decode(file: Path | BytesIO, *, at_least: int | None = None) -> Decoded:
         The file cannot be decoded; the text is the reason alone, without the name of the file.
 
     """
+    with plain_reasons(), Image.open(file) as image:
+        return _decode(image, at_least)
+
+
+@contextmanager
+def plain_reasons() -> Iterator[None]:
+    """Turn what Pillow raises on a damaged image into an OSError whose text is the reason alone."""
     try:
-        with Image.open(file) as image:
-            return _decode(image, at_least)
+        yield
     except UnidentifiedImageError:
         raise OSError("it is not an image of a known kind") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -6,14 +6,14 @@ images of each class of the training file and the first 100 of each class of the
 
 from functools import cache
 from importlib.resources import files
+from io import BytesIO
 
 import numpy as np
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import UInt8
 from PIL import Image
 
-from anmok.data.decode import Decoded
-from anmok.data.imagedata import ImageData, list_samples
+from anmok.data.imagedata import Encoded, ImageData, list_samples
 
 NAME = "fashion"
 CLASSES = (
@@ -34,13 +34,16 @@ def load_fashion() -> ImageData:
     ]
     paths, names, splits = zip(*rows, strict=True)
     classes, samples = list_samples(paths, names, splits=splits)
-    return ImageData(name=NAME, classes=classes, samples=samples, decode=_decode_tile)
+    return ImageData(name=NAME, classes=classes, samples=samples, encoded=_encode_tile)
 
 
-def _decode_tile(path: str, at_least: int | None) -> Decoded:
-    """Cut out one tile by its path; it is too small to be decoded at a reduced scale."""
-    _, split, number = path.split("/")
-    return Decoded(repeat(_tiles(split)[int(number)], "h w -> h w c", c=3), TILE, TILE)
+def _encode_tile(id: int) -> Encoded:
+    """Cut out one tile, as the file that it would be."""
+    num_train = PER_CLASS["train"] * len(CLASSES)
+    tile = _tiles("train")[id] if id < num_train else _tiles("test")[id - num_train]
+    file = BytesIO()
+    Image.fromarray(tile).save(file, "PNG")
+    return file.getvalue()
 
 
 @cache

@@ -52,7 +52,7 @@ class Audit:
     class_counts: dict[str, int]  # readable images
     distinct_counts: dict[str, int]  # the same without duplicates inside a class
     unreadable: list[Unreadable]
-    strays: list[str]  # images outside every class folder
+    strays: list[str]  # images without a label, or outside every class folder
     exact_duplicates: list[list[int]]  # same pixels
     near_duplicates: list[list[int]]  # same picture, other pixels; with its exact copies
     label_conflicts: list[list[int]]  # same pixels, different labels
@@ -135,8 +135,8 @@ def _unreadable(audit: Audit) -> str:
 def _strays(audit: Audit) -> str:
     if not audit.strays:
         return ""
-    count = _count(len(audit.strays), "image lies", "images lie")
-    return f"{count} outside the class folders and will be left out, first '{audit.strays[0]}'."
+    count = _count(len(audit.strays), "image has", "images have")
+    return f"{count} no label or class folder and will be left out, first '{audit.strays[0]}'."
 
 
 def _conflicts(audit: Audit) -> str:

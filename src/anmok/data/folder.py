@@ -2,10 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from anmok.data.imagedata import SPLIT_ALIASES, FileDecoder, ImageData, Split, list_samples
+from anmok.data.imagedata import SPLIT_ALIASES, FileReader, ImageData, Split, list_samples
 from anmok.errors import DataError
 
 SUFFIXES = {
@@ -14,9 +14,12 @@ SUFFIXES = {
 }
 
 
-def load_folder(root: Path) -> ImageData:
-    """List `root/CLASS/**` or `root/SPLIT/CLASS/**`; hidden files and other kinds of file are skipped."""
-    files = list(visible_files(root))
+def load_folder(root: Path, files: Sequence[Path] | None = None, *, name: str = "") -> ImageData:
+    """List `root/CLASS/**` or `root/SPLIT/CLASS/**`; hidden files and other kinds of file are skipped.
+
+    `files` are those under the root, relative to it, where they are known; `name` is the folder's when not given.
+    """
+    files = list(visible_files(root)) if files is None else files
     images = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
     if not images:
         raise DataError(_no_images(root, files))
@@ -28,10 +31,10 @@ def load_folder(root: Path) -> ImageData:
             f"'{min(tops - set(split_of))}'. Move the class folders into split folders, or list the images "
             "in a manifest."
         )
-    return _listed(root, images, split_of)
+    return _listed(root, images, split_of, name or root.resolve().name)
 
 
-def _listed(root: Path, images: list[Path], split_of: dict[str, Split]) -> ImageData:
+def _listed(root: Path, images: list[Path], split_of: dict[str, Split], name: str) -> ImageData:
     depth = 1 if split_of else 0  # of the class folder
     kept = [path for path in images if len(path.parts) > depth + 1]
     if not kept:
@@ -44,8 +47,8 @@ def _listed(root: Path, images: list[Path], split_of: dict[str, Split]) -> Image
     paths = [path.as_posix() for path in kept]
     classes, samples = list_samples(paths, [path.parts[depth] for path in kept], splits=splits)
     strays = tuple(path.as_posix() for path in images if len(path.parts) <= depth + 1)
-    decode = FileDecoder(root)
-    return ImageData(name=root.resolve().name, classes=classes, samples=samples, decode=decode, strays=strays)
+    encoded = FileReader(root, samples["path"])
+    return ImageData(name=name, classes=classes, samples=samples, encoded=encoded, strays=strays)
 
 
 def visible_files(root: Path) -> Iterator[Path]:
@@ -57,7 +60,7 @@ def visible_files(root: Path) -> Iterator[Path]:
         yield from ((here / name).relative_to(root) for name in names if name[0] != ".")
 
 
-def _no_images(root: Path, files: list[Path]) -> str:
+def _no_images(root: Path, files: Sequence[Path]) -> str:
     advice = "Give a folder with one sub-folder of images per class."
     if not files:
         return f"A data set needs images: the folder '{root}' is empty. {advice}"

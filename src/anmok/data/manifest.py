@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from anmok.data.imagedata import SPLIT_ALIASES, SPLITS, FileDecoder, ImageData, list_samples
+from anmok.data.imagedata import SPLIT_ALIASES, SPLITS, FileReader, ImageData, list_samples
 from anmok.errors import DataError
 
 REQUIRED = ("path", "label")
@@ -19,7 +19,7 @@ def load_manifest(path: Path) -> ImageData:
     splits = _splits(path, table["split"]) if "split" in table.columns else None
     groups = table["group"].to_list() if "group" in table.columns else None
     classes, samples = list_samples(table["path"].to_list(), table["label"].to_list(), splits=splits, groups=groups)
-    return ImageData(name=path.stem, classes=classes, samples=samples, decode=FileDecoder(path.parent))
+    return ImageData(name=path.stem, classes=classes, samples=samples, encoded=FileReader(path.parent, samples["path"]))
 
 
 def _read(path: Path) -> pl.DataFrame:

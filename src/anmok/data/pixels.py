@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,18 +29,18 @@ def image_size(audit: Audit, *, lowest: int = 28, highest: int = 64) -> int:
     return int(min(max(size, lowest), highest))
 
 
-def prepare(image: RgbImage, size: int) -> Prepared:
-    """Resize the shorter side to `size`, bicubic with antialiasing (Pillow's), and cut out the middle square."""
+def prepare(image: RgbImage, size: int, crop_share: float = 1.0) -> Prepared:
+    """Resize the middle square, of that share of the shorter side: bicubic with antialiasing (Pillow's)."""
     height, width = image.shape[:2]
-    side = min(height, width)
+    side = min(height, width) * crop_share
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
     square = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, box=box)
     return np.ascontiguousarray(rearrange(np.asarray(square), "h w c -> c h w"))
 
 
-def prepare_file(path: Path, size: int) -> Prepared:
-    """Decode and prepare one file exactly as `write_pixels` does.
+def prepare_file(path: Path, size: int, crop_share: float = 1.0) -> Prepared:
+    """Decode and prepare one file; with all of the shorter side, exactly as `write_pixels` does.
 
     Raises
     ------
@@ -47,7 +48,19 @@ def prepare_file(path: Path, size: int) -> Prepared:
         The file cannot be decoded; the message names it.
 
     """
-    return prepare(read_image(path, at_least=_enough(size)), size)
+    return prepare(read_image(path, at_least=_enough(ceil(size / crop_share))), size, crop_share)
+
+
+def prepare_image(data: ImageData, size: int, id: int, crop_share: float = 1.0) -> Prepared:
+    """Decode and prepare one image of a list, as `prepare_file` does a file.
+
+    Raises
+    ------
+    DataError
+        The file cannot be decoded; the message names it.
+
+    """
+    return prepare(data.read(id, at_least=_enough(ceil(size / crop_share))), size, crop_share)
 
 
 def write_pixels(
@@ -67,7 +80,7 @@ def write_pixels(
     # Plain writes and no memory map: a full disk kills a process that writes to a map.
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for image in map_in_threads(partial(_prepared, data, size), ids, progress=progress):
+        for image in map_in_threads(partial(prepare_image, data, size), ids, progress=progress):
             file.write(image.tobytes())
 
 
@@ -86,10 +99,6 @@ def read_pixels(path: Path) -> UInt8[np.ndarray, "n c size size"]:
         raise DataError(
             f"The decoded images '{path}' cannot be read: {error}. Delete the file to decode them again."
         ) from error
-
-
-def _prepared(data: ImageData, size: int, id: int) -> Prepared:
-    return prepare(data.read(id, at_least=_enough(size)), size)
 
 
 def _enough(size: int) -> int:

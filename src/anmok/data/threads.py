@@ -1,9 +1,10 @@
 """Work on many images at once, in their order."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
+
+from anmok.data.machine import processor_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,7 +22,7 @@ def map_in_threads(
 
     Threads are enough: Pillow decodes and resizes without holding the interpreter's lock.
     """
-    with ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(processor_count()) as pool:
         for start in range(0, len(items), _BLOCK):
             block = items[start : start + _BLOCK]
             yield from pool.map(function, block)

@@ -1,19 +1,20 @@
 """Where a value was measured: the processor, the accelerator, the versions."""
 
 import functools
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
+from anmok.data import processor_count
+
 
 @functools.cache
 def describe_hardware() -> dict[str, str | int]:
     """Processor, number of usable cores and accelerator of this machine."""
     accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    return {"processor": _processor(), "cores": usable_cores(), "accelerator": accelerator}
+    return {"processor": _processor(), "cores": processor_count(), "accelerator": accelerator}
 
 
 @functools.cache
@@ -22,11 +23,6 @@ def describe_versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {
         name: metadata.version(name) for name in ("anmok", "torch", "numpy")
     }
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -1,10 +1,11 @@
 """Metrics of labels against predictions, with their intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 _Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
@@ -86,3 +87,54 @@ def mcnemar(first_only: int, second_only: int) -> float:
     trials = first_only + second_only
     tail = sum(comb(trials, i) for i in range(min(first_only, second_only) + 1))
     return float(min(1.0, 2 * tail / 2**trials))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    """How one class fares."""
+
+    label: int
+    images: int
+    predicted: int  # how often it was answered
+    recall: Proportion | None  # share of its images that were recognised; None where there are none
+    precision: float | None  # share of these answers that were right; None where there were none
+    f1: float  # harmonic mean of the two; 0 where the class was never recognised
+
+
+def class_scores(confusion: Int[np.ndarray, "k k"]) -> list[ClassScore]:
+    """Recall, precision and F1 of every class that has images or answers."""
+    scores = []
+    for label in range(len(confusion)):
+        hits, images, answers = (
+            int(confusion[label, label]),
+            int(confusion[label].sum()),
+            int(confusion[:, label].sum()),
+        )
+        if images + answers == 0:
+            continue
+        scores.append(
+            ClassScore(
+                label=label,
+                images=images,
+                predicted=answers,
+                recall=accuracy(np.arange(images) < hits) if images else None,
+                precision=hits / answers if answers else None,
+                f1=2 * hits / (images + answers),
+            )
+        )
+    return scores
+
+
+def macro_f1(scores: Sequence[ClassScore]) -> float:
+    """The mean over classes, so that a rare class counts as much as a frequent one."""
+    return sum(score.f1 for score in scores) / len(scores)
+
+
+def calibration_error(confidence: Float[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], *, bins: int = 15) -> float:
+    """How far confidence and accuracy lie apart, on the mean over images.
+
+    Expected calibration error over bins of equal width (Guo et al. 2017, arXiv:1706.04599, eq. 3).
+    """
+    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(bin_of, weights=correct - confidence.astype(np.float64), minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))

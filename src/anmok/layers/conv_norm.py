@@ -1,16 +1,20 @@
 """The usual layer of a convolutional network."""
 
 from collections.abc import Callable
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from anmok.layers.depthwise import DepthwiseConv2d
+from anmok.layers.conv2d import Conv2d
+from anmok.layers.linear import runs_on_onednn
 
 
 class ConvNorm(nn.Sequential):
     """Convolution without bias, batch norm, perhaps an activation: parts `conv`, `norm`, `act`.
 
-    Zeros are padded so that stride 1 keeps the size of the map (odd kernels).
+    Zeros are padded so that stride 1 keeps the size of the map (odd kernels). Outside training, on a CPU, the norm is
+    part of the filters wherever they are much fewer than the places that it would visit.
     """
 
     def __init__(  # noqa: PLR0913 - a convolution has that many numbers
@@ -27,8 +31,25 @@ class ConvNorm(nn.Sequential):
         super().__init__()
         size = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (size[0] // 2, size[1] // 2)
-        kind = DepthwiseConv2d if groups == width_in == width_out else nn.Conv2d
-        self.conv = kind(width_in, width_out, size, stride, padding, groups=groups, bias=False)
+        self.conv = Conv2d(width_in, width_out, size, stride, padding, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(width_out, eps)
         if act is not None:
             self.act = act()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The filtered, normalised, activated map."""
+        conv: Any = self.conv
+        norm: Any = self.norm
+        if not self._folds(input):
+            return super().forward(input)  # type: ignore[no-untyped-call]
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        shift = norm.bias - norm.running_mean * scale
+        y = conv.filter(input, conv.weight * scale[:, None, None, None], shift)
+        return self.act(y) if hasattr(self, "act") else y
+
+    def _folds(self, x: Tensor) -> bool:
+        if self.training or torch.is_grad_enabled() or not runs_on_onednn(x):
+            return False
+        parts = type(self.conv) is Conv2d and type(self.norm) is nn.BatchNorm2d
+        heard = any(part._forward_hooks or part._forward_pre_hooks for part in (self.conv, self.norm))
+        return parts and not heard and 8 * self.conv.weight.numel() <= x.numel()

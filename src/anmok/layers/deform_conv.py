@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, grid_sample
 
 from anmok.errors import SpecError
+from anmok.layers.conv2d import Conv2d
 from anmok.shapes import FeatureMap
 
 Pair: TypeAlias = int | tuple[int, int]  # for rows and for columns
@@ -87,12 +88,12 @@ class DeformConv(nn.Module):
                 f"Offset groups have equal shares of the input's channels: got {width_in} channels and "
                 f"{offset_groups} groups. Choose a number that divides {width_in}."
             )
-        regular = nn.Conv2d(width_in, width_out, kernel, stride, padding, dilation, groups, bias)
+        regular = Conv2d(width_in, width_out, kernel, stride, padding, dilation, groups, bias)
         self.weight, self.bias = regular.weight, regular.bias
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.shifts = 2 * offset_groups * self.weight[0, 0].numel()
         channels = self.shifts * 3 // 2 if modulated else self.shifts
-        self.offset = nn.Conv2d(width_in, channels, kernel, stride, padding, dilation)
+        self.offset = Conv2d(width_in, channels, kernel, stride, padding, dilation)
         for parameter in self.offset.parameters():
             nn.init.zeros_(parameter)
 

@@ -11,30 +11,19 @@ from typing import Any
 import torch
 from einops import rearrange, reduce
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import conv2d
 
 from anmok.shapes import FeatureMap
 
 
-class DepthwiseConv2d(nn.Conv2d):
-    """`nn.Conv2d`, with fast gradients on a CPU where each channel has one filter of its own."""
-
-    def forward(self, input: FeatureMap) -> Float[Tensor, "b d rows columns"]:
-        """The filtered channels."""
-        if not self._has_own_gradients(input):
-            return super().forward(input)
-        x, weight = input, self.weight
-        if torch.is_autocast_enabled("cpu"):
-            x, weight = (tensor.to(torch.get_autocast_dtype("cpu")) for tensor in (x, weight))
-        y: Tensor = _Filtering.apply(x, weight, self.stride, self.padding)  # type: ignore[no-untyped-call]
-        return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]
-
-    def _has_own_gradients(self, x: Tensor) -> bool:
-        training = torch.is_grad_enabled() and x.device.type == "cpu" and not torch.compiler.is_compiling()
-        depthwise = self.groups == self.in_channels == self.out_channels
-        plain = self.dilation == (1, 1) and self.padding_mode == "zeros" and not isinstance(self.padding, str)
-        return training and depthwise and plain
+def depthwise_conv2d(
+    x: FeatureMap, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
+) -> Float[Tensor, "b c rows columns"]:
+    """Each channel under a filter of its own, with gradients for training; heeds bfloat16 autocast."""
+    if torch.is_autocast_enabled("cpu"):
+        x, weight = (tensor.to(torch.get_autocast_dtype("cpu")) for tensor in (x, weight))
+    return _Filtering.apply(x, weight, stride, padding)  # type: ignore[no-untyped-call]
 
 
 class _Filtering(torch.autograd.Function):

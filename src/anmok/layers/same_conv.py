@@ -4,11 +4,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from anmok.layers.depthwise import DepthwiseConv2d
+from anmok.layers.conv2d import Conv2d
 from anmok.shapes import FeatureMap
 
 
-class SameConv2d(DepthwiseConv2d):
+class SameConv2d(Conv2d):
     """A convolution padded as TensorFlow's "SAME": zeros for whole steps and no more, the odd one at the end.
 
     With an odd kernel and stride 1 that is even padding, which a plain convolution does without a copy.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from anmok.layers.conv2d import Conv2d
 from anmok.shapes import FeatureMap
 
 
@@ -22,9 +23,9 @@ class SqueezeExcite(nn.Module):
         gate: Callable[[], nn.Module] = nn.Sigmoid,
     ) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(width, hidden, 1)
+        self.reduce = Conv2d(width, hidden, 1)
         self.activation = activation()
-        self.expand = nn.Conv2d(hidden, width, 1)
+        self.expand = Conv2d(hidden, width, 1)
         self.gate = gate()
 
     def forward(self, x: FeatureMap) -> FeatureMap:

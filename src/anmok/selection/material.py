@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, UInt8
 
+from anmok.backbone import Scaling
+from anmok.catalogue.scaling import UNSCALED
 from anmok.data import Batches, Order, channel_statistics, nested_fraction, read_pixels, read_splits
 from anmok.evaluation.measurements import Outcome, Scalar
 from anmok.selection.run_directory import RunDirectory
@@ -43,10 +45,17 @@ class Material:
         """Batches of these rows, in their order and as they are."""
         return Batches(self.pixels, self.labels, Order(rows, batch_size=EVALUATION_BATCH, seed=None))
 
-    def config(self, model: str) -> ClassifierConfig:
-        """The classifier that these images call for."""
-        side = self.pixels.shape[-1]
-        return ClassifierConfig(model=model, classes=self.classes, image_size=side, mean=self.mean, std=self.std)
+    def config(self, model: str, scaling: Scaling = UNSCALED) -> ClassifierConfig:
+        """The classifier that these images, which have the scaled resolution already, call for."""
+        return ClassifierConfig(
+            model=model,
+            classes=self.classes,
+            image_size=self.pixels.shape[-1],
+            mean=self.mean,
+            std=self.std,
+            depth=scaling.depth,
+            width=scaling.width,
+        )
 
     def outcome(self, model: str, split: str, conditions: dict[str, Scalar], probabilities: np.ndarray) -> Outcome:
         """What a model answered for a split, ready for the table."""

@@ -22,6 +22,7 @@ from anmok.training.recipe import Recipe
 
 AUGMENTATION = "augmentation"
 _RUNG = 1  # of the race, on which the pilot trains
+_TRIED = (Augmentation.NONE, Augmentation.CROP, Augmentation.FLIP_CROP)  # from the weakest on
 
 
 def choose_augmentation(crew: Crew, plan: Plan, campaign: Campaign) -> Augmentation:
@@ -54,17 +55,17 @@ def _trials(plan: Plan, table: Measurements, seed: int) -> list[Trial]:
     recipe = Recipe(epochs=epochs, precision=costs[model].precision)
     return [
         Trial(model=model, fraction=fraction, recipe=replace(recipe, augmentation=a), seed=seed, stage="pilot")
-        for a in Augmentation
+        for a in _TRIED
     ]
 
 
 def strongest(found: Mapping[Augmentation, Measurement]) -> Augmentation:
-    """The last in the order of `Augmentation` whose accuracy lies within one standard error of the best."""
+    """The strongest whose accuracy lies within one standard error of the best."""
     if not found:
         return Augmentation.FLIP_CROP
     best = max(found.values(), key=lambda row: row.value)
     error = sqrt(best.value * (1 - best.value) / (best.n or 1))
-    return [a for a in Augmentation if a in found and found[a].value >= best.value - error][-1]
+    return [a for a in _TRIED if a in found and found[a].value >= best.value - error][-1]
 
 
 def _accuracies(table: Measurements) -> dict[Augmentation, Measurement]:

@@ -1,6 +1,8 @@
 """From a user's images to splits and decoded pixels, once for each run directory."""
 
 import time
+from collections.abc import Sequence
+from functools import partial
 
 from anmok.data import (
     Audit,
@@ -36,26 +38,29 @@ def prepare(data: ImageData, campaign: Campaign) -> Material:
         for finding in health.findings():
             observer.note(f"{finding.severity}: {finding.text}")
     side = int(table.rows(metric="image_size")[-1].value)
-    if not run.pixels(side).exists():
-        observer.stage("Decoding")
-        splits = read_splits(run.splits)
-        write_pixels(
-            data,
-            splits["id"].to_list(),
-            side,
-            run.pixels(side),
-            progress=lambda done, total: observer.progress(done, total, "images"),
-        )
+    decode(data, [side], campaign)
     if not table.rows(metric="preparation_seconds"):
         spent = time.monotonic() - start
         table.append([Measurement(subject="run", metric="preparation_seconds", value=spent, unit="s")])
     return open_material(run, side, data.classes)
 
 
+def decode(data: ImageData, sides: Sequence[int], campaign: Campaign) -> None:
+    """Decode all images to squares of every size that is not done yet; sides in pixels."""
+    _, run, observer = campaign
+    missing = [side for side in sides if not run.pixels(side).exists()]
+    if missing:
+        observer.stage("Decoding")
+    for side in missing:
+        watch = partial(observer.progress, detail=f"images, to {side} pixels")
+        write_pixels(data, read_splits(run.splits)["id"].to_list(), side, run.pixels(side), progress=watch)
+
+
 def _rows(health: Audit, classes: tuple[str, ...], splits: list[str], side: int) -> list[Measurement]:
     counts = {name: splits.count(name) for name in ("train", "select", "test")}
     rows = [Measurement(subject="data", metric=f"{name}_images", value=count) for name, count in counts.items()]
     rows.append(Measurement(subject="data", metric="image_size", value=side, unit="pixels"))
+    rows.append(Measurement(subject="data", metric="short_side", value=health.short_side.median, unit="pixels"))
     resolution = resolvable_difference(counts["select"])
     rows.append(
         Measurement(

@@ -22,6 +22,7 @@ class Request:
     budget: float = 1800.0  # seconds of wall-clock for everything
     epochs: int | None = None  # at the full data; None: as many as the budget allows
     image_size: int | None = None  # pixels; None: from the images
+    constraint: float | None = None  # of a search for the factors of compound scaling; None: this is a selection
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -29,6 +30,8 @@ class Request:
             raise RequestError(f"--epochs must be at least 2: got {self.epochs}.")
         if self.image_size is not None and not 16 <= self.image_size <= 1024:
             raise RequestError(f"--image-size must lie between 16 and 1024 pixels: got {self.image_size}.")
+        if self.constraint is not None and not 1.2 <= self.constraint <= 8:
+            raise RequestError(f"--constraint must lie between 1.2 and 8 times the MACs: got {self.constraint}.")
 
     def write(self, path: Path) -> None:
         """Store as TOML; what is not set is left out."""

@@ -1,7 +1,6 @@
 """The selection from the audit to the trained winner; every stage resumes from what the table holds."""
 
-from anmok.data import ImageData
-from anmok.evaluation.environment import usable_cores
+from anmok.data import ImageData, processor_count
 from anmok.selection.campaign import Campaign
 from anmok.selection.candidates import admit, find_models
 from anmok.selection.costs import choose_threads, measure_steps
@@ -30,7 +29,7 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
     material = prepare(data, campaign)
     models = admit(names, material, campaign)
     briefing = Briefing(campaign.run.root, material.pixels.shape[-1], data.classes)
-    workers = min(usable_cores(), len(models)) if default_device().type == "cpu" else 1
+    workers = min(processor_count(), len(models)) if default_device().type == "cpu" else 1
     with Crew(briefing, workers) as crew:
         extent, plan = _plan(crew, models, material, campaign)
         augmentation = choose_augmentation(crew, plan, campaign)
@@ -81,7 +80,7 @@ def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign)
 def _train_final(crew: Crew, model: str, recipe: Recipe, campaign: Campaign) -> None:
     table = campaign.table
     if not table.rows(metric="final_threads", subject=model):
-        table.append([choose_threads(crew, model, recipe.precision, usable_cores())])
+        table.append([choose_threads(crew, model, recipe.precision, processor_count())])
     threads = int(table.rows(metric="final_threads", subject=model)[-1].value)
     request = campaign.request
     final = FinalTraining(model=model, recipe=recipe, threads=threads, seed=request.seed, data=request.data)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from anmok.backbone import Scaling
+from anmok.catalogue.scaling import UNSCALED
 from anmok.errors import TrainingError
 from anmok.evaluation.measurements import Measurement, Outcome, Scalar
 from anmok.evaluation.metrics import accuracy
@@ -29,17 +31,23 @@ class Trial:
     recipe: Recipe
     seed: int
     stage: str = "race"
+    scaling: Scaling | None = None  # None: the preset as it is
 
     @property
     def checkpoint(self) -> str:
         """Name of its checkpoint."""
-        return f"{self.stage}-{self.fraction:.4f}-{self.recipe.augmentation}-seed{self.seed}"
+        scaled = "".join(f"-{name}{factor:g}" for name, factor in self._factors.items())
+        return f"{self.stage}-{self.fraction:.4f}-{self.recipe.augmentation}-seed{self.seed}{scaled}"
 
     @property
     def conditions(self) -> dict[str, Scalar]:
         """What the rows of this trial have in common."""
         where: dict[str, Scalar] = {"stage": self.stage, "fraction": self.fraction}
-        return where | chosen_by_plan(self.recipe)
+        return where | chosen_by_plan(self.recipe) | self._factors
+
+    @property
+    def _factors(self) -> dict[str, Scalar]:
+        return factors(self.scaling) if self.scaling else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,11 @@ class TrialRecord:
     trial: Trial
     rows: tuple[Measurement, ...]
     outcomes: tuple[Outcome, ...] = ()
+
+
+def factors(scaling: Scaling) -> dict[str, Scalar]:
+    """By the names that the papers give them."""
+    return {"alpha": scaling.depth, "beta": scaling.width, "gamma": scaling.resolution}
 
 
 def chosen_by_plan(recipe: Recipe) -> dict[str, Scalar]:
@@ -65,7 +78,7 @@ def run_trial(
 ) -> TrialRecord:
     """Train and judge; a training that fails becomes a row with its reason."""
     torch.manual_seed(trial.seed)
-    classifier = ImageClassifier(material.config(trial.model))
+    classifier = ImageClassifier(material.config(trial.model, trial.scaling or UNSCALED))
     rows = material.fraction(trial.fraction, trial.seed)
     recipe = trial.recipe
     select = material.evaluation(material.rows("select"))

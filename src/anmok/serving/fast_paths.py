@@ -2,18 +2,18 @@
 
 import copy
 import importlib.util
-import io
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from anmok.serving.graph import Session, translate
+from anmok.serving.openvino_run import OpenVinoRun, can_quantize, quantize, read_graph
 from anmok.shapes import Images, Logits
 
 Run = Callable[[Images], Logits]
@@ -30,9 +30,10 @@ class FastPath(StrEnum):
     ONNXRUNTIME = "onnxruntime"
     OPENVINO = "openvino"
     OPENVINO_BF16 = "openvino-bf16"
+    OPENVINO_INT8 = "openvino-int8"  # ranges set by calibration images, what must stay exact in bfloat16
 
 
-def available_paths(device: torch.device) -> list[FastPath]:
+def available_paths(device: torch.device, *, calibrated: bool = False) -> list[FastPath]:
     """What is installed; torch.compile takes a minute on a CPU and is left out there, if OpenVINO is at hand."""
     paths = [FastPath.EAGER, FastPath.FOLDED, FastPath.FOLDED_BF16]
     if device.type != "cpu":
@@ -41,22 +42,28 @@ def available_paths(device: torch.device) -> list[FastPath]:
         paths += [FastPath.COMPILED, FastPath.COMPILED_BF16]
     else:
         paths += [FastPath.OPENVINO, FastPath.OPENVINO_BF16]
+    if calibrated and can_quantize():
+        paths.append(FastPath.OPENVINO_INT8)
     return paths if importlib.util.find_spec("onnxruntime") is None else [*paths, FastPath.ONNXRUNTIME]
 
 
-def prepare_paths(network: nn.Module, images: Images, paths: Iterable[FastPath]) -> dict[FastPath, Run]:
-    """Each path, ready to run on batches of the images' shape; `network`, in eval mode, stays as it is."""
-    graph: bytes | None = None
-    ready: dict[FastPath, Run] = {}
-    for path in paths:
-        if path in (FastPath.ONNXRUNTIME, FastPath.OPENVINO, FastPath.OPENVINO_BF16):
-            graph = graph or _onnx(network, images)
-            ready[path] = _onnxruntime(graph) if path is FastPath.ONNXRUNTIME else _openvino(graph, path)
-        elif path is FastPath.EAGER:
-            ready[path] = copy.deepcopy(network).eval()
-        else:
-            ready[path] = _torch(network, path)
-    return ready
+def prepare_paths(
+    network: nn.Module, images: Images, paths: Iterable[FastPath], calibration: Tensor | None = None
+) -> dict[FastPath, Run]:
+    """Each path, ready to run and fastest on batches of the images' shape; `network`, in eval mode, stays as it is."""
+    graph = cache(lambda: _onnx(network, images))
+    model = cache(lambda: read_graph(graph()))
+    prepare: dict[FastPath, Callable[[], Run]] = {
+        FastPath.EAGER: lambda: copy.deepcopy(network).eval(),
+        FastPath.ONNXRUNTIME: lambda: _onnxruntime(graph()),
+        FastPath.OPENVINO: lambda: OpenVinoRun(model(), precision="f32", images=images),
+        FastPath.OPENVINO_BF16: lambda: OpenVinoRun(model(), precision="bf16", images=images),
+    }
+    if calibration is not None:
+        prepare[FastPath.OPENVINO_INT8] = lambda: OpenVinoRun(
+            quantize(model(), calibration), precision="bf16", images=images
+        )
+    return {path: prepare.get(path, lambda path=path: _torch(network, path))() for path in paths}
 
 
 def fold_norms(network: nn.Module) -> nn.Module:
@@ -93,22 +100,4 @@ def _onnx(network: nn.Module, images: Images) -> bytes:
 
 def _onnxruntime(graph: bytes) -> Run:
     session = Session(graph, threads=torch.get_num_threads())
-    return lambda images: _tensor(session(images.numpy()))
-
-
-def _openvino(graph: bytes, path: FastPath) -> Run:
-    import openvino
-
-    precision = "bf16" if path is FastPath.OPENVINO_BF16 else "f32"
-    wishes = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": precision,
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-    }
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(io.BytesIO(graph)), "CPU", wishes)
-    return lambda images: _tensor(compiled([images.numpy()])[0])
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(array))
+    return lambda images: torch.from_numpy(session(images.numpy()))

@@ -25,10 +25,10 @@ def find_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
 
 def prepare_files(
-    files: Sequence[Path], size: int, *, progress: Progress | None = None
+    files: Sequence[Path], size: int, *, crop_share: float = 1.0, progress: Progress | None = None
 ) -> Iterator[Prepared | DataError]:
     """Decode in threads, in the order of the files; what cannot be read comes as its error."""
-    return map_in_threads(partial(_prepare_or_error, size), files, progress=progress)
+    return map_in_threads(partial(_prepare_or_error, size, crop_share), files, progress=progress)
 
 
 def none_readable(first: str, count: int) -> DataError:
@@ -36,9 +36,9 @@ def none_readable(first: str, count: int) -> DataError:
     return DataError(first if count == 1 else f"None of the {count:,} files can be read. {first}")
 
 
-def _prepare_or_error(size: int, path: Path) -> Prepared | DataError:
+def _prepare_or_error(size: int, crop_share: float, path: Path) -> Prepared | DataError:
     try:
-        return prepare_file(path, size)
+        return prepare_file(path, size, crop_share)
     except DataError as error:
         return error
 

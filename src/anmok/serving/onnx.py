@@ -3,15 +3,19 @@
 import copy
 import importlib.util
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import nn
 
+from anmok.backbone import Kind, Spec
+from anmok.catalogue import require_model
 from anmok.errors import ExportError
 from anmok.serving.graph import Session, quiet, translate
 from anmok.shapes import Logits, Pixels
@@ -19,6 +23,8 @@ from anmok.training.classifier import ClassifierConfig, ImageClassifier
 
 LEAST_AGREEMENT = 0.999
 LARGEST_DIFFERENCE = 1e-3
+
+Pictures: TypeAlias = UInt8[np.ndarray, "b c height width"]
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _BATCHES = (1, 7)  # sizes that the check runs: one image, then seven at a time
@@ -42,24 +48,33 @@ class ExportReport:
         )
 
 
-def export_onnx(classifier: ImageClassifier, path: Path, images: UInt8[np.ndarray, "n c size size"]) -> ExportReport:
+def export_onnx(
+    classifier: ImageClassifier,
+    path: Path,
+    images: UInt8[np.ndarray, "n c size size"],
+    *,
+    dynamic_size: bool = False,
+) -> ExportReport:
     """Write one ONNX file, uint8 pixels (batch, channels, size, size) -> logits (batch, classes).
 
-    Everything but the resizing is in the graph, and the batch may have any size. The file appears under its
-    name only when onnxruntime, on one CPU thread, agrees with PyTorch on `images`.
+    Everything but the resizing is in the graph, and the batch may have any size; with `dynamic_size`, which
+    convolutional networks allow, height and width too. The file appears under its name only when onnxruntime, on one
+    CPU thread, agrees with PyTorch on `images`, and on some of them at other sizes where those are allowed.
 
     Raises:
-        ExportError: it does not agree, cannot be written, or a package is missing.
+        ExportError: it does not agree, cannot be written, is of one size only, or a package is missing.
     """
     _require_packages()
+    if dynamic_size:
+        _require_convolutions(classifier.config)
     if len(images) == 0:
         raise ExportError("An export is checked on real images: got none. Give at least one.")
     original = _FromPixels(copy.deepcopy(classifier).cpu().eval())
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(original, partial)
-        agreement, difference = _compare(original, partial, images)
+        _write(original, partial, dynamic_size=dynamic_size)
+        agreement, difference = _compare(original, partial, _batches(images, original.spec, dynamic_size=dynamic_size))
         if not (agreement >= LEAST_AGREEMENT and difference <= LARGEST_DIFFERENCE):
             raise ExportError(
                 f"The ONNX model must answer like the original: top-1 agreement is {100 * agreement:.1f} % "
@@ -88,55 +103,84 @@ class _FromPixels(nn.Module):
     def __init__(self, classifier: ImageClassifier) -> None:
         super().__init__()
         self.classifier = classifier
+        self.spec = classifier.backbone.spec
 
     def forward(self, pixels: Pixels) -> Logits:
         """Logits of images as they are stored."""
         return self.classifier(pixels.float() / 255)
 
 
-def _write(original: _FromPixels, path: Path) -> None:
+def _write(original: _FromPixels, path: Path, *, dynamic_size: bool) -> None:
     config = original.classifier.config
     weights = sum(p.numel() * p.element_size() for p in original.parameters())
     if weights > _MOST_BYTES:
         raise ExportError(
             f"An ONNX file holds at most 2 GiB: {config.model} has {weights / 2**30:.1f} GiB. Choose a smaller model."
         )
-    pixels = torch.zeros(
-        2, original.classifier.backbone.in_chans, config.image_size, config.image_size, dtype=torch.uint8
-    )
+    height, width = uneven_size(original.spec) if dynamic_size else (config.image_size, config.image_size)
+    pixels = torch.zeros(2, original.classifier.backbone.in_chans, height, width, dtype=torch.uint8)
     try:
-        program = translate(original, pixels, "pixels")
+        program = translate(original, pixels, "pixels", dynamic_size=dynamic_size)
     except torch.onnx.OnnxExporterError as error:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(f"{config.model} cannot be translated to ONNX: {reason}. Please report this.") from error
     program.model.metadata_props.update(_metadata(config))
+    if dynamic_size:
+        program.model.metadata_props["image_sizes"] = str(original.spec.image_sizes)
     with quiet():
         program.save(path, external_data=False)
 
 
 def _metadata(config: ClassifierConfig) -> dict[str, str]:
     """What a stranger needs to use the file, stored inside it."""
+    share = "" if config.crop_share == 1 else f" of {config.crop_share:g} of the shorter side"
     return {
         "model": config.model,
         "classes": json.dumps(config.classes),
         "image_size": str(config.image_size),
-        "resize": "upright RGB; the centre square, resized by antialiased bicubic interpolation (Pillow)",
+        "resize": f"upright RGB; the centre square{share}, resized by antialiased bicubic interpolation (Pillow)",
         "anmok": metadata.version("anmok"),
     }
 
 
-def _compare(original: _FromPixels, path: Path, images: UInt8[np.ndarray, "n c size size"]) -> tuple[float, float]:
-    """Top-1 agreement and largest logit difference; few images are repeated to fill a batch of each size."""
+def uneven_size(spec: Spec) -> tuple[int, int]:
+    """Height and width that need all that a size may need, such as padding: large, oblong, and odd if that is taken."""
+    height, width = (2 * side + extra for side, extra in zip(spec.img_size, (5, 13), strict=True))
+    return spec.image_sizes.nearest(height), spec.image_sizes.nearest(width)
+
+
+def _batches(images: Pictures, spec: Spec, *, dynamic_size: bool) -> Iterator[Pictures]:
+    """The images in batches of several sizes, repeated where they are too few; then some at other sizes of theirs."""
     rows = np.resize(np.arange(len(images)), max(len(images), sum(_BATCHES)))
+    for part in np.split(rows, range(_BATCHES[0], len(rows), _BATCHES[1])):
+        yield images[part]
+    if dynamic_size:
+        height, width = (spec.image_sizes.nearest(side * 3 // 4) for side in spec.img_size)
+        for down, across in (uneven_size(spec), (height, width + spec.image_sizes.multiple)):
+            row, column = (np.arange(new) * images.shape[2] // new for new in (down, across))
+            yield images[rows[: _BATCHES[1]]][:, :, row[:, None], column]
+
+
+def _compare(original: _FromPixels, path: Path, batches: Iterable[Pictures]) -> tuple[float, float]:
+    """Top-1 agreement and largest logit difference."""
     expected, given = [], []
     answer = Session(path)
-    for part in np.split(rows, range(_BATCHES[0], len(rows), _BATCHES[1])):
+    for batch in batches:
         with torch.inference_mode():
-            expected.append(original(torch.from_numpy(images[part])).numpy())
-        given.append(answer(images[part]))
+            expected.append(original(torch.from_numpy(batch)).numpy())
+        given.append(answer(batch))
     wanted, got = np.concatenate(expected), np.concatenate(given)
-    agreement = (wanted.argmax(1) == got.argmax(1))[: len(images)].mean()
-    return float(agreement), float(np.abs(wanted - got).max())
+    return float((wanted.argmax(1) == got.argmax(1)).mean()), float(np.abs(wanted - got).max())
+
+
+def _require_convolutions(config: ClassifierConfig) -> None:
+    kind = require_model(config.model).architecture.kind
+    if kind is not Kind.CNN:
+        side = config.image_size
+        raise ExportError(
+            f"A dynamic size needs a convolutional network: {config.model} (kind: {kind}) is laid out for {side} x "
+            f"{side} pixels. Export it for that size, without dynamic_size."
+        )
 
 
 def _require_packages() -> None:

@@ -32,7 +32,8 @@ def predict_files(
     network: ImageClassifier, files: Sequence[Path], *, top_k: int, progress: Progress | None = None
 ) -> Iterator[Prediction]:
     """Yield one prediction for each file, in their order."""
-    pairs = zip(files, prepare_files(files, network.config.image_size, progress=progress), strict=True)
+    size, share = network.config.image_size, network.config.crop_share
+    pairs = zip(files, prepare_files(files, size, crop_share=share, progress=progress), strict=True)
     while batch := list(islice(pairs, _BATCH)):
         images = [image for _, image in batch if not isinstance(image, DataError)]
         rows = iter(_probabilities(network, images) if images else ())

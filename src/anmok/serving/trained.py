@@ -60,10 +60,19 @@ class Classifier:
             raise none_readable(str(predictions[0].error), len(files))
         return predictions
 
-    def export(self, path: str | Path, *, to: str = "onnx", check_images: str | Path | None = None) -> ExportReport:
+    def export(
+        self,
+        path: str | Path,
+        *,
+        to: str = "onnx",
+        dynamic_size: bool = False,
+        check_images: str | Path | None = None,
+    ) -> ExportReport:
         """Write the classifier for other programs, checked on real images; `to` is 'onnx'.
 
-        The check takes up to 100 images: of the folder `check_images`, or else of the run's test split.
+        It takes images of the size that it was trained on, the fastest form; with `dynamic_size`, for convolutional
+        networks, any height and width. The check takes up to 100 images: of the folder `check_images`, or else of the
+        run's test split.
 
         Raises:
             ExportError: the exported model does not answer like this one, or cannot be written or checked.
@@ -75,7 +84,7 @@ class Classifier:
             images = images_of_run(self._directory.parent, size)
         else:
             images = images_of_folder(check_images, size)
-        return export_onnx(self._network, Path(path), images)
+        return export_onnx(self._network, Path(path), images, dynamic_size=dynamic_size)
 
     def save(self, directory: str | Path) -> None:
         """Write the weights and the configuration into a directory that `Classifier` reads.

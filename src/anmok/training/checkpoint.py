@@ -2,46 +2,80 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-
-def write_checkpoint(
-    path: Path, network: nn.Module, optimizer: Optimizer, best: dict[str, Tensor], progress: dict[str, Any]
-) -> None:
-    """Store weights, optimiser state, the best weights so far and the loop's own numbers (JSON)."""
-    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
-    tensors |= {f"best.{k}": v for k, v in best.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, partial, {"progress": json.dumps(progress)})
-    partial.replace(path)
+from anmok.data.atomic import written_whole
+from anmok.errors import TrainingError
 
 
-def read_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Put the stored state into the network and the optimiser; return the best weights and the loop's numbers."""
-    device = next(network.parameters()).device
-    groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
-    with safe_open(path, framework="pt", device=str(device)) as file:
-        progress = json.loads(file.metadata()["progress"])
-        for key in file.keys():  # noqa: SIM118 - not a dict
-            group, _, name = key.partition(".")
-            groups[group][name] = file.get_tensor(key)
-    network.load_state_dict(groups["network"])
+class State(NamedTuple):
+    """All tensors that a training changes."""
+
+    network: nn.Module
+    optimizer: Optimizer
+    mean: nn.Module | None  # of the weights
+    best: dict[str, Tensor]  # weights so far
+
+
+def write_checkpoint(path: Path, state: State, progress: dict[str, Any]) -> None:
+    """Store the state and the loop's own numbers (JSON).
+
+    Raises `OSError` when the file cannot be written; one that was there before stays whole.
+    """
+    tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in state.best.items()}
+    if state.mean is not None:
+        tensors |= {f"mean.{k}": v for k, v in state.mean.state_dict().items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v for k, v in moments.items() if isinstance(v, Tensor)}
+    whole = {k: v.detach().contiguous() for k, v in tensors.items()}
+    try:
+        with written_whole(path) as partial:
+            save_file(whole, partial, {"progress": json.dumps(progress)})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def read_checkpoint(path: Path, state: State) -> dict[str, Any]:
+    """Put what was stored into the state; the loop's numbers.
+
+    Raises `TrainingError` where the file does not belong to this training.
+    """
+    device = next(state.network.parameters()).device
+    groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "mean": {}, "optimizer": {}}
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+            for key in file.keys():  # noqa: SIM118 - not a dict
+                group, _, name = key.partition(".")
+                groups[group][name] = file.get_tensor(key)
+        state.network.load_state_dict(groups["network"])
+        if state.mean is not None:
+            state.mean.load_state_dict(groups["mean"])
+        _fill(state.optimizer, groups["optimizer"])
+    except (SafetensorError, KeyError, ValueError, RuntimeError, IndexError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(":.")
+        raise TrainingError(
+            f"The checkpoint '{path}' does not belong to this training ({reason}). Delete it to train from the start."
+        ) from error
+    state.best.clear()
+    state.best.update({k: torch.clone(v) for k, v in groups["best"].items()})
+    return progress
+
+
+def _fill(optimizer: Optimizer, stored: dict[str, Tensor]) -> None:
     params = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in groups["optimizer"].items():
+    for key, value in stored.items():
         index, _, name = key.partition(".")
         # A fused optimiser walks weights and moments alike, so the moments need the weights' memory layout.
         like = params[int(index)]
         kept = torch.empty_like(like).copy_(value) if value.shape == like.shape else value.cpu()
         state.setdefault(int(index), {})[name] = kept
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return {k: torch.clone(v) for k, v in groups["best"].items()}, progress

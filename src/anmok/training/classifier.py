@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -11,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from anmok.catalogue import create_model
+from anmok.backbone import Backbone
+from anmok.catalogue import create_model, require_model
 from anmok.errors import WeightsError
 from anmok.shapes import Images, Logits
 
@@ -25,38 +27,63 @@ class ClassifierConfig:
 
     model: str  # name in the catalogue
     classes: tuple[str, ...]
-    image_size: int  # pixels: shorter side scaled to this, then a centred square
+    image_size: int  # pixels of the side of the centred square that is seen
     mean: tuple[float, ...]  # per channel, images in [0, 1]
     std: tuple[float, ...]
+    depth: float = 1.0  # times the model's layers, and
+    width: float = 1.0  # times its channels: compound scaling
+    crop_share: float = 1.0  # of the image's shorter side that the square has
 
 
 class ImageClassifier(nn.Module):
-    """Normalisation, then the backbone."""
+    """Normalisation, then the backbone; one that was built elsewhere, with other wishes, may be given."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, config: ClassifierConfig) -> None:
+    def __init__(self, config: ClassifierConfig, *, backbone: Backbone | None = None) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("mean", torch.tensor(config.mean), persistent=False)
         self.register_buffer("std", torch.tensor(config.std), persistent=False)
-        self.backbone = create_model(config.model, num_classes=len(config.classes), img_size=config.image_size)
+        if backbone is not None:
+            self.backbone = backbone
+            return
+        spec = None
+        if (config.depth, config.width) != (1, 1):
+            spec = require_model(config.model).spec.scaled(depth=config.depth, width=config.width)
+        self.backbone = create_model(
+            config.model, spec=spec, num_classes=len(config.classes), img_size=config.image_size
+        )
 
     def forward(self, images: Images) -> Logits:
         """Logits of images in [0, 1]."""
+        return self.backbone(self._normalised(images))
+
+    def training_logits(self, images: Images) -> list[Logits]:
+        """What the losses of training see: the head's logits, then those of heads that only training uses."""
+        return self.backbone.training_logits(self._normalised(images))
+
+    @property
+    def distilled(self) -> bool:
+        """Whether the second of the `training_logits` learns from a teacher."""
+        return bool(getattr(self.backbone.spec, "distilled", False))
+
+    def _normalised(self, images: Images) -> Images:
         mean, std = (rearrange(t, "c -> c 1 1") for t in (self.mean, self.std))
-        return self.backbone((images - mean) / std)
+        return (images - mean) / std
 
 
 def save_classifier(classifier: ImageClassifier, directory: Path, facts: dict[str, object] | None = None) -> None:
     """Write `model.safetensors` and `config.json`; the config comes last, so a directory with it is whole.
 
-    `facts` (recipe, accuracies, data) are kept beside the config for the reader; loading ignores them.
+    `facts` (recipe, accuracies, data) are kept beside the config for the reader; loading ignores them. Auxiliary
+    heads, which only training uses, are left out.
     """
     directory.mkdir(parents=True, exist_ok=True)
     partial = directory / f"{WEIGHTS}.partial"
-    save_file({k: v.contiguous() for k, v in classifier.backbone.state_dict().items()}, partial)
+    weights = classifier.backbone.state_dict().items()
+    save_file({k: v.contiguous() for k, v in weights if not k.startswith("auxiliary.")}, partial)
     partial.replace(directory / WEIGHTS)
     config = asdict(classifier.config) | {"anmok": metadata.version("anmok")} | (facts or {})
     partial = directory / f"{CONFIG}.partial"
@@ -82,6 +109,9 @@ def load_classifier(directory: Path) -> ImageClassifier:
             image_size=stored["image_size"],
             mean=tuple(stored["mean"]),
             std=tuple(stored["std"]),
+            depth=_factor(stored, "depth", path),
+            width=_factor(stored, "width", path),
+            crop_share=stored.get("crop_share", 1.0),
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise WeightsError(f"'{path}' is not a classifier's configuration ({error!r}). Train it again.") from error
@@ -92,3 +122,13 @@ def load_classifier(directory: Path) -> ImageClassifier:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"'{directory / WEIGHTS}' does not fit {config.model}: {reason}. Train it again.") from error
     return classifier.eval()
+
+
+def _factor(stored: dict[str, Any], name: str, path: Path) -> float:
+    """A factor of compound scaling; 1 where there is none."""
+    factor = stored.get(name, 1.0)
+    if not isinstance(factor, int | float) or not 0.01 <= factor <= 100:
+        raise WeightsError(
+            f"'{path}' scales {stored['model']} by factors from 0.01 to 100: got {name}={factor}. Train it again."
+        )
+    return float(factor)

@@ -1,176 +1,171 @@
 """The training loop: one for every model, device and stage."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
 
-from anmok.data import BatchSource, Variation, vary
+from anmok.data import BatchSource
 from anmok.errors import TrainingError
-from anmok.shapes import Images, Labels
-from anmok.training.checkpoint import read_checkpoint, write_checkpoint
-from anmok.training.device import autocast, resolve
+from anmok.training.checkpoint import State, read_checkpoint, write_checkpoint
+from anmok.training.distributed import is_first, this_part
+from anmok.training.ema import averaged
 from anmok.training.inference import share_correct
+from anmok.training.job import EpochProgress as EpochProgress
+from anmok.training.job import Fit as Fit
+from anmok.training.job import FitResult as FitResult
 from anmok.training.optimizer import build_optimizer, set_learning_rate
-from anmok.training.recipe import Precision, Recipe
+from anmok.training.recipe import Recipe
+from anmok.training.stepper import Moment, Stepper
 
-CHECKPOINT_SECONDS = 5.0  # at most this much training, and the epoch in progress, is lost when the process dies
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochProgress:
-    """How far a training is, for whoever shows it."""
-
-    epoch: int  # finished epochs
-    epochs: int
-    images_per_second: float
-    loss: float
-    note: str = ""  # something the user should know, such as a halved batch
-
-
-@dataclass(kw_only=True)
-class FitResult:
-    """What a training did; the network itself holds the weights of the best evaluation."""
-
-    epochs: int = 0  # finished
-    seconds: float = 0.0  # over all restarts
-    images: int = 0
-    best_accuracy: float = -1.0  # on the select split; -1 without one
-    best_epoch: int = 0
-    stale: int = 0  # evaluations since the best one
-    micro_batch: int = 0  # images per forward pass; smaller than the batch where memory ran out
-    losses: list[float] = field(default_factory=list)  # mean training loss of each epoch
-    accuracies: dict[int, float] = field(default_factory=dict)  # select accuracy after an epoch
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """One training: what to train, on what, how, where."""
-
-    network: nn.Module
-    train: BatchSource
-    recipe: Recipe
-    device: torch.device
-    seed: int
-    select: BatchSource | None = None  # watched for the best weights and the early stop
-    checkpoint: Path | None = None
-    on_epoch: Callable[[EpochProgress], None] | None = None
+CHECKPOINT_SECONDS = 5.0  # at most this much training is lost when the process dies,
+CHECKPOINT_SHARE = 0.05  # unless writing it all would take more than this share of the time
 
 
 def fit(job: Fit) -> FitResult:
-    """Train, resuming from the checkpoint where there is one.
+    """Train, resuming from the checkpoint where there is one, at the very step.
 
-    Bit-repeatable on one machine with one number of threads: order, augmentation and dropout of an epoch
-    depend on (seed, epoch) alone. Raises `TrainingError` when the loss is no longer a number, or when not
+    Bit-repeatable on one machine with one number of threads: order, augmentation, mixing and dropout of a step
+    depend on (seed, epoch, step) alone. Raises `TrainingError` when the loss is no longer a number, or when not
     even one image fits in memory.
     """
-    network = job.network.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(network, job.recipe)
-    result = FitResult(micro_batch=job.recipe.batch_size)
-    best = _copy(network) if job.select else {}
-    if job.checkpoint and job.checkpoint.exists():
-        best, stored = read_checkpoint(job.checkpoint, network, optimizer)
-        stored["accuracies"] = {int(k): v for k, v in stored["accuracies"].items()}
-        result = FitResult(**stored)
-
-    stepper = _Stepper(network, optimizer, job, result)
-    saved = time.monotonic()
-    while result.epochs < job.recipe.epochs and result.stale < job.recipe.patience:
-        start = time.monotonic()
-        loss, images = stepper.epoch(result.epochs)
-        result.epochs += 1
-        result.images += images
-        result.losses.append(loss)
-        if job.select and _evaluation_is_due(result.epochs, job.recipe):
-            best = _evaluate(network, job, job.select, result, best)
-        elapsed = time.monotonic() - start
-        result.seconds += elapsed
-        if job.on_epoch:
-            job.on_epoch(_progress(job, result, images / elapsed, stepper.take_note()))
-        if job.checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
-            write_checkpoint(job.checkpoint, network, optimizer, best, asdict(result))
-            saved = time.monotonic()
-    if best:
-        network.load_state_dict(best)
-    if job.checkpoint:
-        job.checkpoint.unlink(missing_ok=True)
-    network.eval()
-    return result
+    training = _Training(job)
+    while training.goes_on():
+        training.run_epoch()
+    return training.finish()
 
 
-class _Stepper:
-    """Runs the steps of an epoch; splits a batch that does not fit in memory."""
+class _Training:
+    """The state of one training, and how it moves on."""
 
-    def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer, job: Fit, result: FitResult) -> None:
-        self._network = network
-        self._optimizer = optimizer
-        self._job = job
-        self._result = result
-        self._loss = nn.CrossEntropyLoss(label_smoothing=job.recipe.label_smoothing, reduction="sum")
-        self._precision: Precision = resolve(job.recipe.precision, job.device)
+    def __init__(self, job: Fit) -> None:
+        recipe = job.recipe
+        self._job, self._recipe = job, recipe
+        self._network: nn.Module = job.network.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = build_optimizer(self._network, recipe)
+        mean = averaged(self._network, recipe.ema_decay) if recipe.ema_decay else None
+        self._judged: nn.Module = mean.module if mean else self._network
+        self._state = State(self._network, optimizer, mean, _copy(self._judged) if job.select else {})
+        self._mean = mean
+        self._result = FitResult(micro_batch=recipe.batch_size)
+        if job.checkpoint and job.checkpoint.exists():
+            stored = read_checkpoint(job.checkpoint, self._state)
+            stored["accuracies"] = {int(k): v for k, v in stored["accuracies"].items()}
+            self._result = FitResult(**stored)
+        self._stepper = Stepper(self._network, optimizer, job, self._result.micro_batch)
+        self._clock = self._saved = time.monotonic()
+        self._saving = 0.0  # seconds that the last checkpoint took
         self._note = ""
 
-    def epoch(self, epoch: int) -> tuple[float, int]:
-        """Mean loss and number of images of one pass over the training images."""
-        recipe, device, batches = self._job.recipe, self._job.device, self._job.train
-        torch.manual_seed(hash((self._job.seed, epoch)) % 2**31)
+    def goes_on(self) -> bool:
+        """Whether there is an epoch to train."""
+        return self._result.epochs < self._recipe.epochs and self._result.stale < self._recipe.patience
+
+    def run_epoch(self) -> None:
+        """Train the rest of an epoch, judge, tell."""
+        result, job = self._result, self._job
+        start, before = time.monotonic(), result.seen
+        self._steps()
+        images, mean = result.seen, result.loss_sum / result.seen
+        result.epochs, result.step, result.loss_sum, result.seen = result.epochs + 1, 0, 0.0, 0
+        result.images += images
+        result.losses.append(mean)
+        if job.select and _evaluation_is_due(result.epochs, self._recipe):
+            self._evaluate(job.select)
+        self._tick()
+        if job.on_epoch:
+            job.on_epoch(self._progress((images - before) / (time.monotonic() - start)))
+        if self._checkpoint_is_due():
+            self._save()
+
+    def finish(self) -> FitResult:
+        """Leave the network with its best weights."""
+        if self._job.select:
+            self._network.load_state_dict(self._state.best)
+        elif self._mean is not None:
+            self._network.load_state_dict(self._mean.module.state_dict())
+        self._network.eval()
+        return self._result
+
+    def _steps(self) -> None:
+        result, job, steps = self._result, self._job, len(self._job.train)
+        loss = torch.tensor(result.loss_sum, device=job.device)
+        seen: Tensor | int = result.seen
+        first = result.epochs * steps
         self._network.train()
-        total, images = torch.zeros((), device=device), 0
-        variation = Variation(augmentation=recipe.augmentation)
-        for step, (pixels, labels, draws) in enumerate(batches.epoch(epoch)):
-            set_learning_rate(self._optimizer, recipe, epoch * len(batches) + step, recipe.epochs * len(batches))
-            views = vary(pixels.to(device), variation, draws)
-            total += self._step(views.contiguous(memory_format=torch.channels_last), labels.to(device))
-            images += len(labels)
-        mean = float(total) / images
+        for batch in job.train.epoch(result.epochs, start=result.step, part=this_part()):
+            set_learning_rate(self._state.optimizer, self._recipe, first + result.step, self._recipe.epochs * steps)
+            part_loss, count = self._stepper.step(batch, Moment(result.epochs, result.step))
+            loss, seen = loss + part_loss, seen + count
+            if self._mean is not None:
+                self._mean.update_parameters(self._network)
+            result.step += 1
+            result.micro_batch = self._stepper.micro_batch
+            if job.on_step:
+                job.on_step(first + result.step, self._recipe.epochs * steps)
+            if result.step < steps and self._checkpoint_is_due():
+                self._take_in(loss, seen)
+                self._tick()
+                self._save()
+        self._take_in(loss, seen)
+
+    def _take_in(self, loss: Tensor, seen: Tensor | int) -> None:
+        """Fetch the running numbers from the device, and look at them."""
+        result = self._result
+        result.loss_sum, result.seen = float(loss), int(seen)
+        mean = result.loss_sum / result.seen
         if not mean < float("inf"):
             raise TrainingError(
-                f"The loss is {mean} after epoch {epoch + 1}: the training diverged. "
-                f"Choose a learning rate below {recipe.learning_rate:g}."
+                f"The loss is {mean} after epoch {result.epochs + 1}: the training diverged. "
+                f"Choose a learning rate below {self._recipe.learning_rate:g}."
             )
-        return mean, images
 
-    def take_note(self) -> str:
-        """The message to show, once."""
-        note, self._note = self._note, ""
-        return note
+    def _evaluate(self, select: BatchSource) -> None:
+        result = self._result
+        accuracy = share_correct(self._judged, select, self._job.device)
+        result.accuracies[result.epochs] = accuracy
+        if accuracy >= result.best_accuracy:  # of equals the later: it was trained at a lower learning rate
+            result.best_accuracy, result.best_epoch, result.stale = accuracy, result.epochs, 0
+            self._state.best.update(_copy(self._judged))
+        else:
+            result.stale += 1
 
-    def _step(self, images: Images, labels: Labels) -> Tensor:
-        while True:
-            try:
-                return self._try_step(images, labels)
-            except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-                self._halve()
+    def _checkpoint_is_due(self) -> bool:
+        if self._job.checkpoint is None or not is_first():
+            return False
+        return time.monotonic() - self._saved > max(CHECKPOINT_SECONDS, self._saving / CHECKPOINT_SHARE)
 
-    def _try_step(self, images: Images, labels: Labels) -> Tensor:
-        self._optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=images.device)
-        for part, wanted in zip(
-            images.split(self._result.micro_batch), labels.split(self._result.micro_batch), strict=True
-        ):
-            with autocast(self._precision, self._job.device):
-                loss = self._loss(self._network(part).float(), wanted)
-            (loss / len(labels)).backward()
-            total += loss.detach()
-        nn.utils.clip_grad_norm_(self._network.parameters(), self._job.recipe.clip_norm)
-        self._optimizer.step()
-        return total
+    def _save(self) -> None:
+        """Write a checkpoint; where that fails, the training goes on and the one before stays."""
+        start = time.monotonic()
+        try:
+            if self._job.checkpoint:
+                write_checkpoint(self._job.checkpoint, self._state, asdict(self._result))
+        except OSError as error:
+            self._note = f"the checkpoint cannot be written ({error.strerror or error}): the one before is kept"
+        self._saved = time.monotonic()
+        self._saving = self._saved - start
 
-    def _halve(self) -> None:
-        if self._result.micro_batch == 1:
-            raise TrainingError("Not even one image fits in memory. Choose a smaller model or a smaller image size.")
-        self._result.micro_batch //= 2
-        self._note = f"out of memory: the batch is now worked off in parts of {self._result.micro_batch} images"
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._result.seconds += now - self._clock
+        self._clock = now
 
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    known = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in known)
+    def _progress(self, rate: float) -> EpochProgress:
+        result = self._result
+        notes = [note for note in (self._stepper.take_note(), self._note) if note]
+        self._note = ""
+        return EpochProgress(
+            epoch=result.epochs,
+            epochs=self._recipe.epochs,
+            images_per_second=rate,
+            loss=result.losses[-1],
+            note="; ".join(notes),
+            learning_rate=max(group["lr"] for group in self._state.optimizer.param_groups),
+            accuracy=result.accuracies.get(result.epochs),
+            seconds=result.seconds,
+        )
 
 
 def _evaluation_is_due(epoch: int, recipe: Recipe) -> bool:
@@ -178,27 +173,5 @@ def _evaluation_is_due(epoch: int, recipe: Recipe) -> bool:
     return epoch * recipe.evaluations // recipe.epochs > (epoch - 1) * recipe.evaluations // recipe.epochs
 
 
-def _evaluate(
-    network: nn.Module, job: Fit, select: BatchSource, result: FitResult, best: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    accuracy = share_correct(network, select, job.device)
-    result.accuracies[result.epochs] = accuracy
-    if accuracy >= result.best_accuracy:  # of equals the later: it was trained at a lower learning rate
-        result.best_accuracy, result.best_epoch, result.stale = accuracy, result.epochs, 0
-        return _copy(network)
-    result.stale += 1
-    return best
-
-
 def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in network.state_dict().items()}
-
-
-def _progress(job: Fit, result: FitResult, rate: float, note: str) -> EpochProgress:
-    return EpochProgress(
-        epoch=result.epochs,
-        epochs=job.recipe.epochs,
-        images_per_second=rate,
-        loss=result.losses[-1],
-        note=note,
-    )

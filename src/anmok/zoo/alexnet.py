@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import LocalResponseNorm
+from anmok.layers import Conv2d, Linear, LocalResponseNorm
 from anmok.shapes import FeatureMap
 
 
@@ -73,7 +73,7 @@ class AlexNet(Backbone):
     def __init__(self, spec: AlexNetSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
         super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
         first, second, third, fourth, fifth = spec.widths
-        conv = nn.Conv2d(in_chans, first, spec.stem_kernel, spec.stem_stride, spec.stem_padding)
+        conv = Conv2d(in_chans, first, spec.stem_kernel, spec.stem_stride, spec.stem_padding)
         self.stem = nn.Sequential(OrderedDict([("conv1", conv), ("act1", nn.ReLU(inplace=True)), *_local_norm(spec)]))
         self.stages = nn.ModuleList(
             nn.Sequential(OrderedDict(layers))
@@ -119,10 +119,10 @@ def full_connections(width_in: int, grid: int, hidden: int, drop_rate: float) ->
         OrderedDict(
             average=GridMeans(grid),
             flatten=nn.Flatten(),
-            linear1=nn.Linear(width_in * grid**2, hidden),
+            linear1=Linear(width_in * grid**2, hidden),
             act1=nn.ReLU(inplace=True),
             dropout=nn.Dropout(drop_rate),
-            linear2=nn.Linear(hidden, hidden),
+            linear2=Linear(hidden, hidden),
             act2=nn.ReLU(inplace=True),
         )
     )
@@ -133,7 +133,7 @@ def _pool() -> nn.Module:
 
 
 def _conv(number: int, width_in: int, width: int, kernel: int, *, groups: int = 1) -> list[tuple[str, nn.Module]]:
-    conv = nn.Conv2d(width_in, width, kernel, padding=kernel // 2, groups=groups)
+    conv = Conv2d(width_in, width, kernel, padding=kernel // 2, groups=groups)
     return [(f"conv{number}", conv), (f"act{number}", nn.ReLU(inplace=True))]
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Scaling, Spec, linear_head
-from anmok.layers import ChannelNorm, DepthwiseConv2d, DropPath, TokenGrid, drop_path_rates, pad_to_multiple
+from anmok.layers import ChannelNorm, Conv2d, DropPath, Linear, TokenGrid, drop_path_rates, pad_to_multiple
 from anmok.layers.attention import attend, check_heads
 from anmok.layers.initial import truncated_normal
 from anmok.layers.resample import resample
@@ -97,11 +97,11 @@ class LightAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.reduction = reduction
-        conv = nn.Conv2d(width, width, reduction, stride=reduction, groups=width)
+        conv = Conv2d(width, width, reduction, stride=reduction, groups=width)
         coarsen = nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(width)))
         self.coarsen = coarsen if reduction > 1 else nn.Identity()
-        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
-        self.project = nn.Linear(width, width)
+        self.q, self.k, self.v = (Linear(width, width) for _ in range(3))
+        self.project = Linear(width, width)
 
     def forward(self, x: TokenGrid, bias: Float[Tensor, "heads n m"]) -> TokenGrid:
         """Each place as a weighted sum over the coarser grid."""
@@ -119,9 +119,9 @@ class InvertedFeedForward(nn.Module):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.expand = _conv_gelu_norm(width, hidden, kernel=1)
-        self.mix_space = DepthwiseConv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.mix_space = Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
         self.norm = nn.BatchNorm2d(hidden)
-        project = nn.Conv2d(hidden, width, 1)
+        project = Conv2d(hidden, width, 1)
         self.reduce = nn.Sequential(OrderedDict(conv=project, norm=nn.BatchNorm2d(width)))
 
     def forward(self, x: FeatureMap) -> FeatureMap:
@@ -131,7 +131,7 @@ class InvertedFeedForward(nn.Module):
 
 
 def _conv_gelu_norm(width_in: int, width: int, *, kernel: int, stride: int = 1) -> nn.Module:
-    conv = nn.Conv2d(width_in, width, kernel, stride, padding=kernel // 2)
+    conv = Conv2d(width_in, width, kernel, stride, padding=kernel // 2)
     return nn.Sequential(OrderedDict(conv=conv, act=nn.GELU(), norm=nn.BatchNorm2d(width)))
 
 
@@ -140,7 +140,7 @@ class CMTBlock(nn.Module):
 
     def __init__(self, width: int, num_heads: int, reduction: int, *, hidden: int, drop_path: float) -> None:
         super().__init__()
-        self.perceive = DepthwiseConv2d(width, width, 3, padding=1, groups=width)
+        self.perceive = Conv2d(width, width, 3, padding=1, groups=width)
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention = LightAttention(width, num_heads, reduction)
         self.norm2 = ChannelNorm(width, eps=1e-6)
@@ -161,7 +161,7 @@ class CMTStage(nn.Module):
     def __init__(self, spec: CMTSpec, index: int, drop_path_rates: list[float]) -> None:
         super().__init__()
         width, heads, reduction = spec.widths[index], spec.num_heads[index], spec.reductions[index]
-        self.patches = nn.Conv2d(spec.widths[index - 1] if index else spec.stem_width, width, 2, stride=2)
+        self.patches = Conv2d(spec.widths[index - 1] if index else spec.stem_width, width, 2, stride=2)
         self.norm = ChannelNorm(width)
         self.bias = RelativeBias(heads, spec.grid(index), reduction)
         hidden = int(width * spec.expansion)
@@ -190,7 +190,7 @@ class CMT(Backbone):
         )
         rates = drop_path_rates(spec.depths, spec.drop_path_rate)
         self.stages = nn.ModuleList(CMTStage(spec, i, rates[i]) for i in range(len(spec.depths)))
-        conv = nn.Conv2d(self.num_features, spec.embedding_width, 1)
+        conv = Conv2d(self.num_features, spec.embedding_width, 1)
         norm, mean = nn.BatchNorm2d(spec.embedding_width), Reduce("b c h w -> b c", "mean")
         self.pool = nn.Sequential(OrderedDict(conv=conv, norm=norm, act=nn.SiLU(), mean=mean))
         self.head = linear_head(spec.embedding_width, num_classes)

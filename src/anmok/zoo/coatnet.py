@@ -22,7 +22,10 @@ from torch import Tensor, nn
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
 from anmok.layers import ChannelNorm, ConvNorm, DropPath, SqueezeExcite, attend, drop_path_rates, truncated_normal
+from anmok.layers.conv2d import Conv2d
+from anmok.layers.linear import Linear
 from anmok.layers.relative_bias import relative_bias, resample_relative_bias
+from anmok.layers.rounding import round_depth, round_width
 from anmok.shapes import FeatureMap, Tokens
 
 EXPANSION = 4  # of the MBConv blocks and the MLPs; squeeze-and-excitation shrinks by as much
@@ -75,6 +78,13 @@ class CoAtNetSpec(Spec):
         """At half the size of the image."""
         return FeatureShape(self.stem_width, 2)
 
+    def scaled(self, *, depth: float = 1.0, width: float = 1.0, resolution: float = 1.0) -> Spec:
+        """Widths of Transformers are multiples of a head's."""
+        steps = (self.head_width if letter == "T" else 8 for letter in self.layout)
+        widths = tuple(round_width(n * width, step) for n, step in zip(self.widths, steps, strict=True))
+        depths, stem = tuple(round_depth(n * depth) for n in self.depths), round_width(self.stem_width * width)
+        return replace(self, depths=depths, widths=widths, stem_width=stem, img_size=self.scaled_size(resolution))
+
     def grid(self, stride: int) -> tuple[int, int]:
         """Rows and columns of a map of the image that the network is built for."""
         return -(-self.img_size[0] // stride), -(-self.img_size[1] // stride)
@@ -88,20 +98,16 @@ class RelativeAttention(nn.Module):
         self.num_heads = num_heads
         self.grid = grid
         self.bias = nn.Parameter(torch.empty((2 * grid[0] - 1) * (2 * grid[1] - 1), num_heads))
-        self.qkv = nn.Linear(width_in, 3 * width)
-        self.project = nn.Linear(width, width)
+        self.qkv = Linear(width_in, 3 * width)
+        self.project = Linear(width, width)
         nn.init.trunc_normal_(self.bias, std=0.02)
 
     def forward(self, x: FeatureMap) -> Tokens:
         """Each place as a weighted sum over all places, row by row."""
         grid = (x.shape[2], x.shape[3])
         bias = relative_bias(resample_relative_bias(self.bias, self.grid, grid, "bilinear"), grid, grid)
-        q, k, v = self.qkv(_tokens(x)).chunk(3, dim=-1)
+        q, k, v = self.qkv(rearrange(x, "b d h w -> b (h w) d")).chunk(3, dim=-1)
         return self.project(attend(q, k, v, num_heads=self.num_heads, bias=bias))
-
-
-def _tokens(x: FeatureMap) -> Tokens:
-    return rearrange(x, "b d h w -> b (h w) d")
 
 
 class TransformerBlock(nn.Module):
@@ -113,16 +119,16 @@ class TransformerBlock(nn.Module):
         self.norm1 = ChannelNorm(width_in, eps=1e-6)
         self.pool = pool
         self.attention = attention
-        self.widen = _widen(width_in, width)
+        self.widen = nn.Identity() if width_in == width else Conv2d(width_in, width, 1)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         hidden = EXPANSION * width
-        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.mlp = nn.Sequential(Linear(width, hidden), nn.GELU(), Linear(hidden, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: FeatureMap) -> Float[Tensor, "b d rows columns"]:
         """The map, pooled and mixed; it lies channels last, so that the next block's tokens are a view of it."""
         normed = self.pool(self.norm1(x))
-        tokens = _tokens(self.widen(self.pool(x))) + self.drop_path(self.attention(normed))
+        tokens = rearrange(self.widen(self.pool(x)), "b d h w -> b (h w) d") + self.drop_path(self.attention(normed))
         tokens = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
         return rearrange(tokens, "b (h w) d -> b d h w", h=normed.shape[2])
 
@@ -139,9 +145,9 @@ class MBConvBlock(nn.Module):
         self.expand = ConvNorm(width_in, hidden, 1, stride=stride[0], act=nn.GELU)
         self.mix_space = ConvNorm(hidden, hidden, 3, stride=stride[1], groups=hidden, act=nn.GELU)
         self.excite = SqueezeExcite(hidden, width // EXPANSION, activation=nn.SiLU)
-        self.reduce = nn.Conv2d(hidden, width, 1)
+        self.reduce = Conv2d(hidden, width, 1)
         self.pool = pool
-        self.widen = _widen(width_in, width)
+        self.widen = nn.Identity() if width_in == width else Conv2d(width_in, width, 1)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: FeatureMap) -> Float[Tensor, "b d rows columns"]:
@@ -150,17 +156,13 @@ class MBConvBlock(nn.Module):
         return self.widen(self.pool(x)) + self.drop_path(branch)
 
 
-def _widen(width_in: int, width: int) -> nn.Module:
-    return nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1)
-
-
 class CoAtNet(Backbone):
     """Two convolutions at half size, stages of MBConv and Transformer blocks, the mean over places, a hidden layer."""
 
     def __init__(self, spec: CoAtNetSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
         super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
         halve = ConvNorm(in_chans, spec.stem_width, 3, stride=2, act=nn.GELU)
-        mix = nn.Conv2d(spec.stem_width, spec.stem_width, 3, padding=1, bias=False)
+        mix = Conv2d(spec.stem_width, spec.stem_width, 3, padding=1, bias=False)
         self.stem = nn.Sequential(OrderedDict(halve=halve, mix=mix))
         stages, width_in = list[nn.Sequential](), spec.stem_width
         for run, rates in enumerate(drop_path_rates(spec.depths, spec.drop_path_rate)):
@@ -171,8 +173,7 @@ class CoAtNet(Backbone):
                 width_in = spec.widths[run]
         self.stages = nn.ModuleList(stages)
         mean, norm = Reduce("b c h w -> b c", "mean"), nn.LayerNorm(width_in, eps=1e-6)
-        hidden = nn.Linear(width_in, width_in)
-        self.pool = nn.Sequential(OrderedDict(mean=mean, norm=norm, hidden=hidden, act=nn.Tanh()))
+        self.pool = nn.Sequential(OrderedDict(mean=mean, norm=norm, hidden=Linear(width_in, width_in), act=nn.Tanh()))
         self.head = linear_head(width_in, num_classes)
         self.apply(_initialise)
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, Kind, Paper, linear_head
 from anmok.errors import SpecError
-from anmok.layers import TokenGrid, drop_path_rates, truncated_normal
+from anmok.layers import Linear, TokenGrid, drop_path_rates, truncated_normal
 from anmok.shapes import Tokens
 from anmok.zoo.vit import ClassTokenPool, PatchStem, ViTBlock, ViTSpec
 
@@ -51,11 +51,11 @@ class GatedAttention(nn.Module):
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.query_key = nn.Linear(width, 2 * width, bias=False)
-        self.value = nn.Linear(width, width, bias=False)
-        self.places = nn.Linear(3, num_heads)  # "v_pos", of a place's offset and its squared length
+        self.query_key = Linear(width, 2 * width, bias=False)
+        self.value = Linear(width, width, bias=False)
+        self.places = Linear(3, num_heads)  # "v_pos", of a place's offset and its squared length
         self.gate = nn.Parameter(torch.ones(num_heads))  # "λ", of places, before the sigmoid
-        self.project = nn.Linear(width, width)
+        self.project = Linear(width, width)
 
     def forward(self, x: TokenGrid) -> Tokens:
         """Each token as a weighted sum over all tokens."""

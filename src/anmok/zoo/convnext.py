@@ -15,7 +15,7 @@ from torch import nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import ChannelNorm, DepthwiseConv2d, DropPath, drop_path_rates, round_depth, round_width
+from anmok.layers import ChannelNorm, Conv2d, DropPath, Linear, drop_path_rates, round_depth, round_width
 from anmok.shapes import FeatureMap
 
 
@@ -65,9 +65,9 @@ class ConvNeXtBlock(nn.Module):
 
     def __init__(self, width: int, *, kernel: int, layer_scale: float | None, drop_path: float) -> None:
         super().__init__()
-        self.mix_space = DepthwiseConv2d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.mix_space = Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.mix_channels = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mix_channels = nn.Sequential(Linear(width, 4 * width), nn.GELU(), Linear(4 * width, width))
         self.gain = None if layer_scale is None else nn.Parameter(torch.full((width,), layer_scale))
         self.drop_path = DropPath(drop_path)
 
@@ -86,7 +86,7 @@ class ConvNeXt(Backbone):
     def __init__(self, spec: ConvNeXtSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
         super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
         width_in, last = spec.widths[0], spec.widths[-1]
-        patches = nn.Conv2d(in_chans, width_in, spec.patch, stride=spec.patch)
+        patches = Conv2d(in_chans, width_in, spec.patch, stride=spec.patch)
         self.stem = nn.Sequential(OrderedDict(project=patches))
         if spec.stem_norm:
             self.stem.add_module("norm", ChannelNorm(width_in, eps=1e-6))
@@ -105,7 +105,7 @@ class ConvNeXt(Backbone):
 
 
 def _downsample(width_in: int, width_out: int) -> nn.Module:
-    conv = nn.Conv2d(width_in, width_out, kernel_size=2, stride=2)
+    conv = Conv2d(width_in, width_out, kernel_size=2, stride=2)
     return nn.Sequential(OrderedDict(norm=ChannelNorm(width_in, eps=1e-6), conv=conv))
 
 

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention, silu
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
-from anmok.layers import ConvNorm, DropPath, TokenGrid, check_heads, drop_path_rates, truncated_normal
+from anmok.layers import Conv2d, ConvNorm, DropPath, Linear, TokenGrid, check_heads, drop_path_rates, truncated_normal
 from anmok.shapes import Embedding, FeatureMap, Tokens
 
 
@@ -63,7 +63,7 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, width_in: int, width: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.project = nn.Conv2d(width_in, width, kernel, stride, padding(kernel, stride))
+        self.project = Conv2d(width_in, width, kernel, stride, padding(kernel, stride))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: FeatureMap) -> TokenGrid:
@@ -85,8 +85,8 @@ class ConvAttention(nn.Module):
         self.scale = width**-0.5
         self.mix_q = ConvNorm(width, width, 3, groups=width)
         self.mix_k, self.mix_v = (ConvNorm(width, width, 3, stride=reduction, groups=width) for _ in range(2))
-        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
-        self.project = nn.Linear(width, width)
+        self.q, self.k, self.v = (Linear(width, width) for _ in range(3))
+        self.project = Linear(width, width)
 
     def forward(self, x: TokenGrid) -> Tokens:
         """Each token as a weighted sum over the keys' coarser grid and the class token."""
@@ -117,7 +117,7 @@ class CvTBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attention = ConvAttention(width, num_heads, reduction)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), QuickGELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(Linear(width, 4 * width), QuickGELU(), Linear(4 * width, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: TokenGrid) -> TokenGrid:

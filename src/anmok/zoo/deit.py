@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from anmok.backbone import Architecture, Backbone, Kind, Paper, linear_head
-from anmok.layers import truncated_normal
+from anmok.layers import Linear, truncated_normal
 from anmok.shapes import Embedding, Images, Logits
 from anmok.zoo.vit import ClassTokenPool, PatchStem, ViTSpec, vit_blocks
 
@@ -43,8 +43,8 @@ class TwinHead(nn.Module):
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
-        self.label = nn.Linear(width, num_classes)
-        self.teacher = nn.Linear(width, num_classes)
+        self.label = Linear(width, num_classes)
+        self.teacher = Linear(width, num_classes)
 
     def each(self, embedding: Embedding) -> list[Logits]:
         """The class token's logits, and the distillation token's."""

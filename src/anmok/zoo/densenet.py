@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import round_depth, round_width
+from anmok.layers import Conv2d, round_depth, round_width
 from anmok.shapes import FeatureMap
 
 
@@ -82,7 +82,7 @@ class DenseNetSpec(Spec):
 
 
 def _convolve(width_in: int, width_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(width_in, width_out, kernel, stride, padding=kernel // 2, bias=False)
+    return Conv2d(width_in, width_out, kernel, stride, padding=kernel // 2, bias=False)
 
 
 def _dense_layer(width_in: int, spec: DenseNetSpec) -> nn.Module:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
-from anmok.layers import CeilMaxPool, ConvNorm, LocalResponseNorm
+from anmok.layers import CeilMaxPool, Conv2d, ConvNorm, Linear, LocalResponseNorm
 from anmok.shapes import FeatureMap, Images, Logits
 
 
@@ -167,7 +167,7 @@ def _layer(width_in: int, width: int, kernel: int, *, norm: bool, stride: int = 
     act = partial(nn.ReLU, inplace=True)
     if norm:
         return ConvNorm(width_in, width, kernel, stride=stride, act=act, eps=1e-3)
-    return nn.Sequential(OrderedDict(conv=nn.Conv2d(width_in, width, kernel, stride, kernel // 2), act=act()))
+    return nn.Sequential(OrderedDict(conv=Conv2d(width_in, width, kernel, stride, kernel // 2), act=act()))
 
 
 def _inception(spec: GoogLeNetSpec, width_in: int, widths: Widths) -> nn.Module:
@@ -186,7 +186,7 @@ def _auxiliary(spec: GoogLeNetSpec, width_in: int, num_classes: int) -> nn.Modul
         grid=nn.AdaptiveAvgPool2d(4),
         conv=_layer(width_in, 128, 1, norm=spec.batch_norm),
         flatten=nn.Flatten(),
-        hidden=nn.Linear(128 * 4 * 4, spec.auxiliary_hidden),
+        hidden=Linear(128 * 4 * 4, spec.auxiliary_hidden),
         act=nn.ReLU(inplace=True),
         dropout=nn.Dropout(0.7),
     )

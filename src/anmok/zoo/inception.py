@@ -21,6 +21,7 @@ from torch import nn
 
 from anmok.backbone import Architecture, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
+from anmok.layers import Conv2d
 from anmok.zoo.googlenet import AuxiliaryClassifier, Branches, InceptionNet, WindowMeans, initialise
 
 
@@ -117,7 +118,7 @@ def _layer(spec: InceptionSpec, width_in: int, conv: Conv, *, pooled: bool = Fal
     size = (conv.kernel, conv.kernel) if isinstance(conv.kernel, int) else conv.kernel
     padding = (0, 0) if conv.shrinks and not spec.padded else (size[0] // 2, size[1] // 2)
     width = spec.scaled_width(conv.channels)
-    layer = nn.Sequential(OrderedDict(conv=nn.Conv2d(width_in, width, size, conv.stride, padding, bias=False)))
+    layer = nn.Sequential(OrderedDict(conv=Conv2d(width_in, width, size, conv.stride, padding, bias=False)))
     if pooled:  # a mean and a 1x1 convolution commute, and there are fewer channels after it
         layer.add_module("pool", nn.AvgPool2d(3, stride=1, padding=1))
     layer.add_module("norm", nn.BatchNorm2d(width, eps=1e-3))

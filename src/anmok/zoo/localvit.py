@@ -16,7 +16,7 @@ from einops.layers.torch import Reduce
 from torch import nn
 
 from anmok.backbone import Architecture, Backbone, Kind, Paper, linear_head
-from anmok.layers import DepthwiseConv2d, DropPath, SqueezeExcite, TokenGrid, drop_path_rates, truncated_normal
+from anmok.layers import Conv2d, DropPath, SqueezeExcite, TokenGrid, drop_path_rates, truncated_normal
 from anmok.shapes import FeatureMap
 from anmok.zoo.vit import ClassTokenPool, PatchStem, SelfAttention, ViTSpec
 
@@ -50,14 +50,14 @@ class LocalFeedForward(nn.Module):
         # One flat sequence frees each wide map as soon as the next is there.
         self.branch = nn.Sequential(
             OrderedDict(
-                expand=nn.Conv2d(width, hidden, 1, bias=False),
+                expand=Conv2d(width, hidden, 1, bias=False),
                 norm1=nn.BatchNorm2d(hidden),
                 act1=nn.Hardswish(),
-                mix_space=DepthwiseConv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False),
+                mix_space=Conv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False),
                 norm2=nn.BatchNorm2d(hidden),
                 act2=nn.Hardswish(),
                 excite=excite,
-                reduce=nn.Conv2d(hidden, width, 1, bias=False),
+                reduce=Conv2d(hidden, width, 1, bias=False),
                 norm3=nn.BatchNorm2d(width),
             )
         )

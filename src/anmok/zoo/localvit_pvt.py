@@ -14,7 +14,17 @@ from einops import rearrange, repeat
 from torch import nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
-from anmok.layers import DropPath, TokenGrid, attend, check_heads, drop_path_rates, pad_to_multiple, truncated_normal
+from anmok.layers import (
+    Conv2d,
+    DropPath,
+    Linear,
+    TokenGrid,
+    attend,
+    check_heads,
+    drop_path_rates,
+    pad_to_multiple,
+    truncated_normal,
+)
 from anmok.shapes import FeatureMap, Tokens
 from anmok.zoo.localvit import LocalFeedForward, Pooling, token_pool
 from anmok.zoo.vit import resample_positions
@@ -59,7 +69,7 @@ class PatchEmbedding(nn.Module):
         self.grid = spec.grid(stage)
         self.patch = 2 if stage else spec.patch
         width, is_last = spec.widths[stage], stage == len(spec.widths) - 1
-        self.project = nn.Conv2d(in_chans, width, self.patch, stride=self.patch)
+        self.project = Conv2d(in_chans, width, self.patch, stride=self.patch)
         self.norm = nn.LayerNorm(width)
         self.positions = nn.Parameter(torch.empty(1, is_last + prod(self.grid), width))
         self.class_token = nn.Parameter(torch.empty(1, 1, width)) if is_last else None
@@ -84,11 +94,11 @@ class SpatialReductionAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.reduction = reduction
-        self.q = nn.Linear(width, width)
-        self.kv = nn.Linear(width, 2 * width)
-        self.project = nn.Linear(width, width)
+        self.q = Linear(width, width)
+        self.kv = Linear(width, 2 * width)
+        self.project = Linear(width, width)
         if reduction > 1:
-            self.coarsen = nn.Conv2d(width, width, reduction, stride=reduction)
+            self.coarsen = Conv2d(width, width, reduction, stride=reduction)
             self.norm = nn.LayerNorm(width)
 
     def forward(self, x: TokenGrid) -> Tokens:

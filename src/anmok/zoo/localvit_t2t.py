@@ -19,7 +19,7 @@ from torch.nn.functional import unfold
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import TokenGrid, check_heads, drop_path_rates, pad_to_multiple, truncated_normal
+from anmok.layers import Conv2d, Linear, TokenGrid, check_heads, drop_path_rates, pad_to_multiple, truncated_normal
 from anmok.shapes import FeatureMap, Images, Tokens
 from anmok.zoo.localvit import LocalFeedForward, LocalViTBlock, Pooling, token_pool
 from anmok.zoo.vit import SelfAttention, resample_positions
@@ -74,8 +74,8 @@ class Performer(nn.Module):
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width_in)
-        self.kqv = nn.Linear(width_in, 3 * width)
-        self.project = nn.Linear(width, width)
+        self.kqv = Linear(width_in, 3 * width)
+        self.project = Linear(width, width)
         self.feed_forward = LocalFeedForward(width, width, squeezed=0)
         count = width // 2
         self.register_buffer("directions", nn.init.orthogonal_(torch.empty(count, width)) * sqrt(count))
@@ -125,7 +125,7 @@ class TokensToToken(nn.Module):
             self.steps.append(nn.Sequential(SoftSplit(kernel, stride), performer))
             width = spec.token_width
         kernel, stride = spec.kernels[-1], spec.strides[-1]
-        self.project = nn.Conv2d(width, spec.width, kernel, stride, _padding(kernel, stride))
+        self.project = Conv2d(width, spec.width, kernel, stride, _padding(kernel, stride))
         self.class_token = nn.Parameter(torch.empty(1, 1, spec.width))
         self.register_buffer("positions", sinusoids(1 + prod(spec.grid), spec.width))
         nn.init.trunc_normal_(self.class_token, std=0.02)

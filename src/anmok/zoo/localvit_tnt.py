@@ -17,7 +17,16 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import DropPath, TokenGrid, check_heads, drop_path_rates, pad_to_multiple, truncated_normal
+from anmok.layers import (
+    Conv2d,
+    DropPath,
+    Linear,
+    TokenGrid,
+    check_heads,
+    drop_path_rates,
+    pad_to_multiple,
+    truncated_normal,
+)
 from anmok.shapes import FeatureMap, Images, Tokens
 from anmok.zoo.localvit import LocalFeedForward, LocalViTBlock, Pooling, token_pool
 from anmok.zoo.vit import SelfAttention, resample_positions
@@ -86,9 +95,9 @@ class NestedStem(nn.Module):
         super().__init__()
         self.grid, self.patch, self.side = spec.grid, spec.patch, spec.inner_side
         joint = spec.pixel_width * self.side**2
-        self.conv = nn.Conv2d(in_chans, spec.pixel_width, 7, spec.pixel, padding=3)
+        self.conv = Conv2d(in_chans, spec.pixel_width, 7, spec.pixel, padding=3)
         self.norm1 = nn.LayerNorm(joint)
-        self.project = nn.Linear(joint, spec.width)
+        self.project = Linear(joint, spec.width)
         self.norm2 = nn.LayerNorm(spec.width)
         self.class_token = nn.Parameter(torch.empty(1, 1, spec.width))
         self.positions = nn.Parameter(torch.empty(1, 1 + prod(spec.grid), spec.width))
@@ -117,7 +126,7 @@ class InnerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attention = SelfAttention(width, num_heads, qkv_bias=False)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width))
+        self.mlp = nn.Sequential(Linear(width, expansion * width), nn.GELU(), Linear(expansion * width, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tokens) -> Tokens:
@@ -133,7 +142,7 @@ class LocalTNTBlock(nn.Module):
         super().__init__()
         self.inner = InnerBlock(spec.pixel_width, spec.pixel_heads, expansion=spec.expansion, drop_path=drop_path)
         self.norm = nn.LayerNorm(spec.pixel_width)
-        self.project = nn.Linear(spec.pixel_width * spec.inner_side**2, spec.width)
+        self.project = Linear(spec.pixel_width * spec.inner_side**2, spec.width)
         self.outer = LocalViTBlock(
             nn.LayerNorm(spec.width),
             SelfAttention(spec.width, spec.num_heads, qkv_bias=False),

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
+from anmok.layers import Linear
 from anmok.shapes import Embedding, FeatureMap, Images
 
 
@@ -74,7 +75,7 @@ class MLP(Backbone):
         width_in = in_chans * spec.grid**2
         for width in spec.widths:
             before = nn.Dropout(spec.drop_rate) if self.stages else nn.Identity()
-            self.stages.append(nn.Sequential(before, nn.Linear(width_in, width), nn.ReLU()))
+            self.stages.append(nn.Sequential(before, Linear(width_in, width), nn.ReLU()))
             width_in = width
         self.pool = nn.Identity()
         self.head = linear_head(width_in, num_classes)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import Activation, ConvNorm, DropPath, SameConv2d, SqueezeExcite, drop_path_rates
+from anmok.layers import Activation, ConvNorm, DropPath, Linear, SameConv2d, SqueezeExcite, drop_path_rates
 from anmok.layers.rounding import round_depth, round_width
 from anmok.shapes import FeatureMap
 
@@ -174,7 +174,7 @@ class MobileNetV3(Backbone):
         stages = mobile_stages(spec)
         stages[-1].append(ConvNorm(spec.rows[-1].width, self.num_features, 1, act=act, eps=eps))
         self.stages = nn.ModuleList(stages)
-        mean, hidden = Reduce("b c h w -> b c", "mean"), nn.Linear(self.num_features, spec.embedding_width)
+        mean, hidden = Reduce("b c h w -> b c", "mean"), Linear(self.num_features, spec.embedding_width)
         self.pool = nn.Sequential(OrderedDict(mean=mean, hidden=hidden, act=act()))
         self.head = linear_head(spec.embedding_width, num_classes)
         finish(self, spec)

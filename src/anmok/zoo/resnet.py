@@ -21,7 +21,7 @@ from torch.nn.functional import pad
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.errors import SpecError
-from anmok.layers import DropPath, drop_path_rates
+from anmok.layers import Conv2d, DropPath, drop_path_rates
 from anmok.shapes import FeatureMap
 
 
@@ -114,10 +114,10 @@ def basic_branch(width_in: int, width: int, stride: int) -> nn.Sequential:
     """Two 3x3 convolutions (fig. 5, left)."""
     return nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(width_in, width, 3, stride, padding=1, bias=False),
+            conv1=Conv2d(width_in, width, 3, stride, padding=1, bias=False),
             norm1=nn.BatchNorm2d(width),
             act1=nn.ReLU(inplace=True),
-            conv2=nn.Conv2d(width, width, 3, padding=1, bias=False),
+            conv2=Conv2d(width, width, 3, padding=1, bias=False),
             norm2=nn.BatchNorm2d(width),
         )
     )
@@ -129,13 +129,13 @@ def bottleneck_branch(
     """1x1, 3x3 and 1x1 convolutions, the first two with strides, the second in groups (fig. 5, right)."""
     return nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(width_in, width, 1, strides[0], bias=False),
+            conv1=Conv2d(width_in, width, 1, strides[0], bias=False),
             norm1=nn.BatchNorm2d(width),
             act1=nn.ReLU(inplace=True),
-            conv2=nn.Conv2d(width, width, 3, strides[1], padding=1, groups=groups, bias=False),
+            conv2=Conv2d(width, width, 3, strides[1], padding=1, groups=groups, bias=False),
             norm2=nn.BatchNorm2d(width),
             act2=nn.ReLU(inplace=True),
-            conv3=nn.Conv2d(width, width_out, 1, bias=False),
+            conv3=Conv2d(width, width_out, 1, bias=False),
             norm3=nn.BatchNorm2d(width_out),
         )
     )
@@ -148,14 +148,14 @@ def _shortcut(kind: Shortcut, width_in: int, width_out: int, stride: int) -> nn.
         return nn.Identity()
     if kind is Shortcut.PAD:
         return PadShortcut(stride, width_out - width_in)
-    conv = nn.Conv2d(width_in, width_out, 1, stride, bias=False)
+    conv = Conv2d(width_in, width_out, 1, stride, bias=False)
     return nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(width_out)))
 
 
 def build_stem(spec: ResNetSpec, in_chans: int) -> nn.Sequential:
     """Convolution, norm, rectifier."""
     width, kernel = spec.widths[0], spec.stem_kernel
-    conv = nn.Conv2d(in_chans, width, kernel, spec.stem_stride, kernel // 2, bias=False)
+    conv = Conv2d(in_chans, width, kernel, spec.stem_stride, kernel // 2, bias=False)
     return nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(width), act=nn.ReLU(inplace=True)))
 
 

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec, linear_head
 from anmok.layers import (
+    Conv2d,
     DropPath,
+    Linear,
     TokenGrid,
     attend,
     check_heads,
@@ -96,8 +98,8 @@ class WindowAttention(nn.Module):
         self.num_heads = num_heads
         self.window = window
         self.bias = nn.Parameter(torch.empty((2 * window - 1) ** 2, num_heads))
-        self.qkv = nn.Linear(width, 3 * width)
-        self.project = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.project = Linear(width, width)
         nn.init.trunc_normal_(self.bias, std=0.02)
 
     def forward(self, x: Float[Tensor, "b windows n d"], windows: Windows) -> Float[Tensor, "b windows n d"]:
@@ -121,7 +123,7 @@ class SwinBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attention = WindowAttention(width, num_heads, window)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(Linear(width, 4 * width), nn.GELU(), Linear(4 * width, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: TokenGrid) -> TokenGrid:
@@ -141,7 +143,7 @@ class PatchStem(nn.Module):
     def __init__(self, in_chans: int, width: int, patch: int) -> None:
         super().__init__()
         self.patch = patch
-        self.project = nn.Conv2d(in_chans, width, patch, stride=patch)
+        self.project = Conv2d(in_chans, width, patch, stride=patch)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, images: Images) -> TokenGrid:
@@ -156,7 +158,7 @@ class PatchMerging(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(4 * width)
-        self.reduce = nn.Linear(4 * width, 2 * width, bias=False)
+        self.reduce = Linear(4 * width, 2 * width, bias=False)
 
     def forward(self, x: TokenGrid) -> TokenGrid:
         """A grid of half the height and width."""

@@ -24,7 +24,7 @@ from anmok.backbone import (
     Segmenter,
     Spec,
 )
-from anmok.layers import ConvNorm
+from anmok.layers import Conv2d, ConvNorm
 from anmok.shapes import FeatureMap, Images, LogitMaps
 
 
@@ -61,7 +61,7 @@ class UNetSpec(Spec):
 
 def _convolve_twice(width_in: int, width: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(width_in, width, 3), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3), nn.ReLU(inplace=True)
+        Conv2d(width_in, width, 3), nn.ReLU(inplace=True), Conv2d(width, width, 3), nn.ReLU(inplace=True)
     )
 
 
@@ -84,7 +84,7 @@ class UNet(Segmenter):
         rises = list(zip(widths[:0:-1], widths[-2::-1], strict=True))  # from the coarsest level up
         self.expand = nn.ModuleList(nn.ConvTranspose2d(below, width, 2, stride=2) for below, width in rises)
         self.merge = nn.ModuleList(_convolve_twice(2 * width, width) for _, width in rises)
-        self.head = nn.Conv2d(widths[0], num_classes, 1)
+        self.head = Conv2d(widths[0], num_classes, 1)
         self.apply(_initialise)
 
     def forward(self, images: Images) -> LogitMaps:
@@ -110,8 +110,8 @@ class UpBlock(nn.Module):
     def __init__(self, below: int, beside: int, width: int, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        self.narrow = nn.Conv2d(below, width, 1)
-        self.narrow_fine = nn.Conv2d(beside, width, 1) if scale > 1 else nn.Identity()
+        self.narrow = Conv2d(below, width, 1)
+        self.narrow_fine = Conv2d(beside, width, 1) if scale > 1 else nn.Identity()
         merged = width + (width if scale > 1 else beside)
         self.merge = nn.Sequential(ConvNorm(merged, width, 3, act=nn.ReLU), ConvNorm(width, width, 3, act=nn.ReLU))
 
@@ -146,7 +146,7 @@ class PaddedUNet(Segmenter):
         for i, (beside, scale) in reversed(list(enumerate(besides))):
             self.expand.append(UpBlock(below, beside, width * 2 ** min(i, 4), scale=scale))
             below = width * 2 ** min(i, 4)
-        self.head = nn.Conv2d(below, num_classes, 1)
+        self.head = Conv2d(below, num_classes, 1)
         self.expand.apply(_initialise)
 
     def forward(self, images: Images) -> LogitMaps:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from torch import nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
-from anmok.layers import LocalResponseNorm
+from anmok.layers import Conv2d, LocalResponseNorm
 from anmok.zoo.alexnet import full_connections
 
 
@@ -86,7 +86,7 @@ class VGG(Backbone):
 
 
 def _layer(width_in: int, width: int, kernel: int, norm: Norm) -> nn.Module:
-    layer = nn.Sequential(OrderedDict(conv=nn.Conv2d(width_in, width, kernel, padding=kernel // 2)))
+    layer = nn.Sequential(OrderedDict(conv=Conv2d(width_in, width, kernel, padding=kernel // 2)))
     if norm is Norm.BATCH:
         layer.add_module("norm", nn.BatchNorm2d(width))
     layer.add_module("act", nn.ReLU(inplace=True))

@@ -14,7 +14,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
-from anmok.layers import DropPath, TokenGrid, attend, check_heads, drop_path_rates, resample, truncated_normal
+from anmok.layers import (
+    Conv2d,
+    DropPath,
+    Linear,
+    TokenGrid,
+    attend,
+    check_heads,
+    drop_path_rates,
+    resample,
+    truncated_normal,
+)
 from anmok.shapes import Images, Tokens
 
 
@@ -58,7 +68,7 @@ class PatchStem(nn.Module):
     def __init__(self, in_chans: int, width: int, patch: int, grid: tuple[int, int], *, class_tokens: int = 1) -> None:
         super().__init__()
         self.grid = grid
-        self.project = nn.Conv2d(in_chans, width, patch, stride=patch)
+        self.project = Conv2d(in_chans, width, patch, stride=patch)
         self.class_token = nn.Parameter(1e-6 * torch.randn(1, class_tokens, width)) if class_tokens else None
         self.positions = nn.Parameter(torch.empty(1, class_tokens + grid[0] * grid[1], width))
         nn.init.trunc_normal_(self.positions, std=0.02)
@@ -89,8 +99,8 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, num_heads: int, *, qkv_bias: bool = True) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
-        self.project = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width, bias=qkv_bias)
+        self.project = Linear(width, width)
 
     def forward(self, x: Tokens) -> Tokens:
         """Each token as a weighted sum over all tokens."""
@@ -106,7 +116,7 @@ class ViTBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention: nn.Module = SelfAttention(width, num_heads, qkv_bias=qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width))
+        self.mlp = nn.Sequential(Linear(width, expansion * width), nn.GELU(), Linear(expansion * width, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: TokenGrid) -> TokenGrid:

@@ -1,9 +1,10 @@
-"""Files of ViTs: timm's, torchvision's and those of transformers."""
+"""Files of ViTs: timm's, torchvision's, those of transformers and the authors' (.npz)."""
 
 from torch import Tensor
 
 from anmok.backbone import Backbone
 from anmok.catalogue.adapters import Adapter, Layout, join_qkv, square_grid
+from anmok.catalogue.adapters.flax import MARK, UNLEARNT, from_flax
 from anmok.zoo.vit import ViT, ViTSpec, resample_positions
 
 TIMM_BLOCK = (
@@ -63,6 +64,7 @@ def _resample(model: Backbone, name: str, tensor: Tensor) -> Tensor:
 ADAPTER = Adapter(
     layouts=(
         Layout(mark=r"\.layernorm_before\.", convert=join_qkv, renames=TRANSFORMERS, ignored=r"^(vit\.)?pooler\."),
+        Layout(mark=MARK, convert=from_flax, renames=TIMM, ignored=UNLEARNT),
         Layout(mark=r"^conv_proj\.", renames=TORCHVISION),
         Layout(renames=TIMM),
     ),

@@ -1,4 +1,4 @@
-"""Files of hybrid ViTs: timm's."""
+"""Files of hybrid ViTs: timm's and the authors' (.npz)."""
 
 import re
 
@@ -6,6 +6,7 @@ from torch import Tensor
 
 from anmok.backbone import Backbone
 from anmok.catalogue.adapters import Adapter, Layout, Tensors, square_grid
+from anmok.catalogue.adapters.flax import MARK, UNLEARNT, from_flax
 from anmok.catalogue.adapters.vit import TIMM_BLOCK
 from anmok.zoo.vit import resample_positions
 from anmok.zoo.vit_hybrid import HybridSpec, ViTHybrid
@@ -29,22 +30,22 @@ def _resample(model: Backbone, name: str, tensor: Tensor) -> Tensor:
     return resample_positions(tensor, square_grid(name, tensor.shape[1] - 1), model.spec.grid)
 
 
+RENAMES = (
+    (r"\.tokens\.cls_token$", ".tokens.class_token"),
+    (r"\.tokens\.pos_embed$", ".tokens.positions"),
+    (r"\.tokens\.patch_embed\.proj\.", ".tokens.project."),
+    (r"^patch_embed\.backbone\.(stem\.)?(conv|norm)\.", r"stem.\2."),
+    (r"^patch_embed\.backbone\.(stages\.\d+)\.blocks\.(\d+)\.", r"\1.\2."),
+    (r"\.downsample\.", ".shortcut."),
+    (r"^(stages\.\d+\.\d+)\.(conv|norm)(\d)\.", r"\1.branch.\2\3."),
+    *TIMM_BLOCK,
+)
+
+
 ADAPTER = Adapter(
     layouts=(
-        Layout(
-            mark=r"^patch_embed\.backbone\.",
-            convert=_number_stages,
-            renames=(
-                (r"\.tokens\.cls_token$", ".tokens.class_token"),
-                (r"\.tokens\.pos_embed$", ".tokens.positions"),
-                (r"\.tokens\.patch_embed\.proj\.", ".tokens.project."),
-                (r"^patch_embed\.backbone\.(stem\.)?(conv|norm)\.", r"stem.\2."),
-                (r"^patch_embed\.backbone\.(stages\.\d+)\.blocks\.(\d+)\.", r"\1.\2."),
-                (r"\.downsample\.", ".shortcut."),
-                (r"^(stages\.\d+\.\d+)\.(conv|norm)(\d)\.", r"\1.branch.\2\3."),
-                *TIMM_BLOCK,
-            ),
-        ),
+        Layout(mark=MARK, convert=lambda x: _number_stages(from_flax(x)), renames=RENAMES, ignored=UNLEARNT),
+        Layout(mark=r"^patch_embed\.backbone\.", convert=_number_stages, renames=RENAMES),
     ),
     resample=_resample,
 )

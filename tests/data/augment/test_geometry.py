@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anmok.data.augment import Augmentation, Variation, shifted, vary
+from anmok.data.augment.geometry import shifted
 from anmok.data.draws import Draws
 
 
@@ -11,13 +11,8 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def augment(images: torch.Tensor, augmentation: Augmentation, seed: int = 0) -> torch.Tensor:
-    return shifted(images, augmentation, Draws(seed, 0, np.arange(len(images))))
-
-
-def test_a_view_lies_between_0_and_1() -> None:
-    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    assert torch.equal(vary(pixels, Variation(), Draws(0, 0, np.arange(1))), pixels / 255)
+def augment(images: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return shifted(images, Draws(seed, 0, np.arange(len(images))))
 
 
 @settings(max_examples=30, deadline=None)
@@ -34,14 +29,14 @@ def test_each_image_is_one_of_the_views_that_padding_flipping_and_cropping_give(
         for left in range(2 * side + 1)
     ]
     views += [view.flip(3) for view in views]
-    result = augment(images, Augmentation.FLIP_CROP, seed)
+    result = augment(images, seed)
     for number in range(batch):
         assert any(torch.equal(result[number], view[number]) for view in views)
 
 
 def test_half_of_the_images_are_mirrored_and_shifts_are_uniform() -> None:
     ramp = torch.arange(16, dtype=torch.uint8).expand(8000, 1, 16, 16)
-    result = augment(ramp, Augmentation.FLIP_CROP)
+    result = augment(ramp)
     mirrored = result[:, 0, 0, 4] > result[:, 0, 0, 10]
     assert abs(mirrored.float().mean() - 0.5) < 0.03
     shifts = result[~mirrored][:, 0, 0, 8].int() - 8
@@ -52,12 +47,12 @@ def test_half_of_the_images_are_mirrored_and_shifts_are_uniform() -> None:
 
 def test_images_are_treated_one_by_one() -> None:
     images = torch.randint(0, 256, (1, 3, 32, 32), generator=seeded(), dtype=torch.uint8).expand(64, 3, 32, 32)
-    result = augment(images, Augmentation.FLIP_CROP)
+    result = augment(images)
     assert len({bytes(image.flatten().tolist()) for image in result}) > 30
 
 
 def test_images_too_small_to_shift_are_only_mirrored() -> None:
     images = torch.arange(14, dtype=torch.uint8).reshape(2, 1, 1, 7)
-    result = augment(images, Augmentation.FLIP_CROP)
+    result = augment(images)
     for before, after in zip(images, result, strict=True):
         assert torch.equal(after, before) or torch.equal(after, before.flip(2))

@@ -1,0 +1,116 @@
+"""One model, trained on labelled images by a recipe."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from anmok.api.listing import list_images
+from anmok.api.train_images import read_images, split_images
+from anmok.api.train_job import TrainJob
+from anmok.api.train_request import TrainRequest
+from anmok.catalogue import require_model
+from anmok.data import ImageData
+from anmok.errors import RequestError
+from anmok.evaluation.metrics import Proportion
+from anmok.selection.log import Logged
+from anmok.selection.observer import Observer, Silent
+from anmok.selection.run_directory import RunDirectory
+from anmok.serving import Classifier, load
+from anmok.training.classifier import CONFIG
+from anmok.training.distributed import is_first, process_group, wait_for_all
+from anmok.training.recipe import Distillation, Recipe
+from anmok.training.recipes import choose_recipe, read_recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a training left behind."""
+
+    path: Path  # the run directory
+    is_first: bool = True  # of the processes that shared the work
+
+    @property
+    def best(self) -> Classifier:
+        """The trained model."""
+        return load(self.path)
+
+    @property
+    def test_accuracy(self) -> Proportion:
+        """Share of the untouched test images that it answers right, with its interval."""
+        facts: dict[str, Any] = self.best.facts
+        low, high = facts["test_interval"]
+        return Proportion(value=facts["test_accuracy"], low=low, high=high, n=facts["test_images"])
+
+
+def train(  # noqa: PLR0913 - one argument for each option of the command
+    model: str,
+    data: str | Path | ImageData,
+    *,
+    recipe: str | Recipe | None = None,
+    set: Mapping[str, str] | None = None,
+    pretrained: bool | str | Path = False,
+    teacher: str | Path | nn.Module | None = None,
+    learning_rate: float | Literal["auto"] | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    log: Sequence[str] = (),
+    observer: Observer | None = None,
+) -> Trained:
+    """Train a model of the zoo on labelled images, and test it once on images that it never saw.
+
+    `recipe` is a name, a .toml file or a `Recipe`; without one it is `finetune` for pretrained weights and `default`
+    else. `set` changes settings of it. Started by `torchrun`, the processes share the work. The run lies in `out`, by
+    default runs/<name of the data>-<model>; the same call resumes it. Raises an `AnmokError` that says what to do.
+    """
+    images = list_images(data, observer or Silent())
+    name = choose_recipe(pretrained=bool(pretrained)) if recipe is None else recipe
+    changes = dict(set or {}) | ({} if learning_rate in (None, "auto") else {"learning_rate": str(learning_rate)})
+    chosen = _recipe(name, changes, has_teacher=teacher is not None)
+    request = TrainRequest(
+        model=model,
+        data=images.name if isinstance(data, ImageData) else str(data),
+        pretrained=("yes" if pretrained else "no") if isinstance(pretrained, bool) else str(pretrained),
+        teacher=type(teacher).__name__ if isinstance(teacher, nn.Module) else str(teacher or "none"),
+        seed=seed,
+        search_rate=learning_rate == "auto",
+        recipe=chosen,
+    )
+    root = Path(out) if out else Path("runs") / f"{images.name}-{model.replace('/', '-')}"
+    size = chosen.image_size or require_model(model.partition(".")[0]).spec.img_size[0]
+    with process_group() as device:
+        run = RunDirectory(root)
+        with run if is_first() else nullcontext():
+            watching: Observer = Logged(observer or Silent(), run.log) if is_first() else Silent()
+            if is_first():
+                request.claim(root)
+                if recipe is None:
+                    watching.note(f"recipe: {name}, {'for pretrained weights' if pretrained else 'from scratch'}")
+                if not (run.best / CONFIG).exists():
+                    split_images(images, run, seed, watching)
+                    read_images(images, run, chosen, size).decode(watching)
+            wait_for_all()
+            if not (run.best / CONFIG).exists():
+                job = TrainJob(request, read_images(images, run, chosen, size), device, watching, tuple(log))
+                job.run(pretrained, teacher)
+            run.checkpoint("train", "last").unlink(missing_ok=True)
+        return Trained(path=root, is_first=is_first())
+
+
+def _recipe(name: str | Recipe, changes: dict[str, str], *, has_teacher: bool) -> Recipe:
+    recipe = read_recipe(name, changes) if isinstance(name, str) else name
+    if not isinstance(name, str) and changes:
+        raise RequestError(
+            "A Recipe holds all settings already: got further ones. Change it with replace(recipe, ...)."
+        )
+    if has_teacher and recipe.distillation is Distillation.NONE:
+        return recipe.changed({"distillation": Distillation.HARD})
+    if not has_teacher and recipe.distillation is not Distillation.NONE:
+        raise RequestError(
+            f"Distillation needs a teacher: got the recipe's distillation '{recipe.distillation}' and none. "
+            "Name one with --teacher, or set distillation to none."
+        )
+    return recipe

@@ -1,0 +1,30 @@
+"""`anmok evaluate`."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def evaluate(
+    model: Path, data: str, /, *, split: Literal["train", "select", "test"] | None = None, json: bool = False
+) -> None:
+    """Test a trained model on labelled images: accuracy, every class, calibration.
+
+    Parameters
+    ----------
+    model
+        Run directory, or its best/ folder.
+    data
+        What `anmok select` takes: a folder, a manifest, hf://owner/name, shards, or "fashion".
+    split
+        Which images; test where there are splits, all where not.
+    json
+        One JSON object, for machines.
+    """
+    from anmok.api.evaluate import evaluate as run_evaluation
+    from anmok.cli.show import watching
+    from anmok.cli.show_training import show_evaluation
+
+    with watching() as observer:
+        result = run_evaluation(model, data, split=split, observer=observer)
+    if result.is_first:
+        show_evaluation(result, as_json=json)
