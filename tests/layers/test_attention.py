@@ -19,6 +19,15 @@ def test_attention_is_the_softmax_weighted_mean_of_the_values_in_every_head(lear
     torch.testing.assert_close(attend(q, k, v, num_heads=3, bias=bias), expected)
 
 
+@pytest.mark.parametrize("learns", [False, True])
+def test_groups_of_places_attend_each_with_its_own_bias(learns):
+    q, k, v = torch.randn(3, 2, 7, 4, 6, dtype=torch.float64).unbind(0)
+    bias = torch.randn(7, 3, 4, 4, dtype=torch.float64, requires_grad=learns)
+    together = attend(q, k, v, num_heads=3, bias=bias)
+    apart = [attend(q[:, i], k[:, i], v[:, i], num_heads=3, bias=bias[i]) for i in range(7)]
+    torch.testing.assert_close(together, torch.stack(apart, dim=1))
+
+
 def test_a_bias_of_minus_infinity_hides_a_value():
     q, k, v = torch.randn(3, 1, 4, 8).unbind(0)
     hidden = torch.zeros(1, 4, 4)

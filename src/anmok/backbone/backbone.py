@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from einops import rearrange
@@ -29,6 +29,7 @@ class Backbone(nn.Module, ABC):
     pool sees. Beside `feature_maps`, `embed` and `training_logits`, names are those of timm's models.
     """
 
+    memory_format: ClassVar[torch.memory_format] = torch.channels_last  # of maps on a CPU: most layers like it
     stem: nn.Module
     stages: nn.ModuleList
     pool: nn.Module
@@ -228,9 +229,8 @@ class Backbone(nn.Module, ABC):
     def _begin(self, images: Images) -> Any:
         """The stem's output, of a size that is taken."""
         self.spec.check_size(images.shape[2], images.shape[3])
-        x: Any = images
-        if images.device.type == "cpu" and not torch.compiler.is_compiling():
-            x = images.contiguous(memory_format=torch.channels_last)  # which most layers are fastest with
+        rearranges = images.device.type == "cpu" and not torch.compiler.is_compiling()
+        x: Any = images.contiguous(memory_format=self.memory_format) if rearranges else images
         for part in _parts(self.stem):
             x = part(x)
         return x

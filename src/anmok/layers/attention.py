@@ -28,10 +28,18 @@ def attend(
         weights = (q * q.shape[-1] ** -0.5 @ k.mT + bias).softmax(dim=-1)
         attended = weights.to(v.dtype) @ v
     else:
-        if bias is not None:  # with as many axes as the queries, since only then is attention on a CPU fused
-            bias = bias.to(q.dtype).view(*[1] * (q.ndim - bias.ndim), *bias.shape)
-        attended = scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        attended = _fused(q, k, v, bias)
     return rearrange(attended, "... heads n d -> ... n (heads d)")
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """With four axes all, since only then is attention on a CPU fused."""
+    lead = q.shape[:-3]
+    if bias is not None:
+        bias = bias.to(q.dtype)
+        bias = bias[None] if bias.ndim == 3 else bias.expand(*lead, *bias.shape[-3:]).flatten(0, -4)
+    q, k, v = (x.flatten(0, -4) for x in (q, k, v))
+    return scaled_dot_product_attention(q, k, v, attn_mask=bias).unflatten(0, lead)
 
 
 def _learns(bias: Tensor) -> bool:

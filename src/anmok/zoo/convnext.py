@@ -74,10 +74,8 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: FeatureMap) -> FeatureMap:
         """The sum of the input and its branch, times the gain where there is one."""
         y = self.norm(rearrange(self.mix_space(x), "b c h w -> b h w c"))
-        y = self.drop_path(self.mix_channels(y))
-        x = rearrange(x, "b c h w -> b h w c")
-        x = x + y if self.gain is None else torch.addcmul(x, y, self.gain)
-        return rearrange(x, "b h w c -> b c h w")
+        y = rearrange(self.drop_path(self.mix_channels(y)), "b h w c -> b c h w")
+        return x + y if self.gain is None else torch.addcmul(x, y, self.gain[:, None, None])
 
 
 class ConvNeXt(Backbone):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange, reduce, repeat
+from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -104,13 +104,11 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "b windows n d"], windows: Windows) -> Float[Tensor, "b windows n d"]:
         """Each token as a weighted sum over its window."""
-        batch = x.shape[0]
-        q, k, v = rearrange(self.qkv(x), "b windows n d -> (b windows) n d").chunk(3, dim=-1)
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
         bias = relative_bias(self.bias, (self.window, self.window), windows.sides)
         if any(windows.shift):
-            bias = repeat(bias + windows.barriers(x.device), "windows ... -> (b windows) ...", b=batch)
-        attended = attend(q, k, v, num_heads=self.num_heads, bias=bias)
-        return self.project(rearrange(attended, "(b windows) n d -> b windows n d", b=batch))
+            bias = bias + windows.barriers(x.device)
+        return self.project(attend(q, k, v, num_heads=self.num_heads, bias=bias))
 
 
 class SwinBlock(nn.Module):

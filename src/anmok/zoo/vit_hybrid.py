@@ -10,6 +10,7 @@ stages, so that there are feature maps of all strides; timm counts the blocks on
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, layer_norm, max_pool2d, pad, relu
@@ -129,6 +130,8 @@ class Bottleneck(nn.Module):
 
 class ViTHybrid(Backbone):
     """A ResNet's stem and stages, then those of a ViT: its first block's stage makes the tokens."""
+
+    memory_format = torch.contiguous_format  # group norms like it
 
     def __init__(self, spec: HybridSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
         super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
