@@ -48,7 +48,7 @@ def test_a_folded_norm_is_the_norm(groups):
         layer(torch.randn(4, 16, 20, 20) * 3 + 1)
     nn.init.normal_(layer.norm.weight)
     nn.init.normal_(layer.norm.bias)
-    x = torch.randn(2, 16, 40, 40)
+    x = torch.randn(2, 16, 48, 48)
     layer.eval()
     plain = layer(x).detach()
     calls = []

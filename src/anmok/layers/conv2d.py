@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok.layers.depthwise import depthwise_conv2d
-from anmok.layers.linear import product, runs_on_onednn
+from anmok.layers.linear import SMALL, product, runs_on_onednn
 from anmok.shapes import FeatureMap
 
 
@@ -22,7 +22,7 @@ class Conv2d(nn.Conv2d):
         plain = self.dilation == (1, 1) and self.padding_mode == "zeros"
         if x.device.type != "cpu" or not plain or isinstance(self.padding, str) or torch.compiler.is_compiling():
             return self._conv_forward(x, weight, bias)
-        if self._is_pointwise and runs_on_onednn(x):
+        if self._is_pointwise and x.numel() * self.out_channels >= SMALL and runs_on_onednn(x):
             down, across = self.stride
             rows = rearrange(x[:, :, ::down, ::across], "b c h w -> b h w c")
             return rearrange(product(rows, weight.flatten(1), bias), "b h w d -> b d h w")

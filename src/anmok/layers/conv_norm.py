@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from anmok.layers.conv2d import Conv2d
 from anmok.layers.linear import runs_on_onednn
 
+_LARGE = 2**16  # numbers of a map, from which on a norm takes longer than putting it into the filters
+
 
 class ConvNorm(nn.Sequential):
     """Convolution without bias, batch norm, perhaps an activation: parts `conv`, `norm`, `act`.
@@ -52,4 +54,4 @@ class ConvNorm(nn.Sequential):
             return False
         parts = type(self.conv) is Conv2d and type(self.norm) is nn.BatchNorm2d
         heard = any(part._forward_hooks or part._forward_pre_hooks for part in (self.conv, self.norm))
-        return parts and not heard and 8 * self.conv.weight.numel() <= x.numel()
+        return parts and not heard and x.numel() >= max(_LARGE, 8 * self.conv.weight.numel())

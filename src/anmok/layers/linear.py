@@ -15,7 +15,7 @@ from torch.nn.functional import linear
 from torch.utils.flop_counter import register_flop_formula
 
 _FEW = 4  # rows, and
-_SMALL = 2**20  # multiplications, below which a call to oneDNN costs more than it saves
+SMALL = 2**21  # multiplications, below which a call to oneDNN costs more than it saves
 
 
 class Linear(nn.Linear):
@@ -28,7 +28,7 @@ class Linear(nn.Linear):
 
 def product(x: Float[Tensor, "*b c"], weight: Float[Tensor, "d c"], bias: Tensor | None) -> Float[Tensor, "*b d"]:
     """`torch.nn.functional.linear`, by oneDNN where that is faster."""
-    if not runs_on_onednn(x) or x.shape[:-1].numel() < _FEW or x.numel() * weight.shape[0] < _SMALL:
+    if not runs_on_onednn(x) or x.shape[:-1].numel() < _FEW or x.numel() * weight.shape[0] < SMALL:
         return linear(x, weight, bias)
     if not torch.is_grad_enabled():
         return _onednn(x, weight, bias)
