@@ -24,7 +24,7 @@ from anmok.evaluation.metrics import (
 )
 from anmok.selection.observer import Observer, Silent
 from anmok.selection.run_directory import RunDirectory
-from anmok.training.classifier import CONFIG, load_classifier
+from anmok.training.classifier import best_of, load_classifier
 from anmok.training.distributed import is_first, process_group
 from anmok.training.inference import probabilities
 
@@ -65,8 +65,7 @@ def evaluate(
     another. Classes are matched by their names; the images may lack some. Raises an `AnmokError` that says what to do.
     """
     watching = observer or Silent()
-    root = Path(model)
-    directory = root / "best" if (root / "best" / CONFIG).is_file() else root
+    directory = best_of(Path(model))
     classifier = load_classifier(directory)
     config = classifier.config
     images = list_images(data, observer or Silent())

@@ -86,7 +86,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command
         with run if is_first() else nullcontext():
             watching: Observer = Logged(observer or Silent(), run.log) if is_first() else Silent()
             if is_first():
-                request.claim(root)
+                run.claim(request)
                 if recipe is None:
                     watching.note(f"recipe: {name}, {'for pretrained weights' if pretrained else 'from scratch'}")
                 if not (run.best / CONFIG).exists():

@@ -15,7 +15,7 @@ from anmok.data.atomic import written_whole
 from anmok.evaluation.measurements import Measurement
 from anmok.evaluation.metrics import Proportion, accuracy
 from anmok.selection.observer import Observer
-from anmok.training.classifier import CONFIG, ClassifierConfig, ImageClassifier, save_classifier
+from anmok.training.classifier import CONFIG, ClassifierConfig, ImageClassifier, best_of, save_classifier
 from anmok.training.distributed import is_first
 from anmok.training.finder import find_learning_rate
 from anmok.training.inference import probabilities
@@ -151,9 +151,9 @@ class TrainJob:
 
 def _weights_of_run(source: bool | str | Path) -> bool | str | Path:  # noqa: FBT001
     """A run directory's weights lie in its best/."""
-    if isinstance(source, bool) or not (Path(source) / "best" / CONFIG).is_file():
+    if isinstance(source, bool) or best_of(Path(source)) == Path(source):
         return source
-    return Path(source) / "best"
+    return best_of(Path(source))
 
 
 def _preprocessing(

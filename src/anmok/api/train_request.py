@@ -1,22 +1,18 @@
 """What a training was asked for: written down in its run directory, so that the same command resumes it."""
 
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tomli_w
-
-from anmok.data.atomic import written_whole
-from anmok.errors import RunDirectoryError
+from anmok.selection.request import read_settings, write_settings
 from anmok.training.recipe import Recipe
-
-_OWN = {"lock", "log.txt"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRequest:
     """A training as the user put it."""
+
+    FILE: ClassVar[str] = "train.toml"
 
     model: str
     data: str
@@ -26,45 +22,23 @@ class TrainRequest:
     search_rate: bool  # whether the learning rate is to be found
     recipe: Recipe
 
-    def claim(self, root: Path) -> None:
-        """Write the request into a fresh directory, or check that it is the one written there."""
-        path = root / "train.toml"
-        if path.exists():
-            different = _differences(_read(path), self._flat())
-            if different:
-                raise RunDirectoryError(
-                    f"'{root}' was made with another request: {'; '.join(different)}. "
-                    "Repeat that command to resume it, or choose another --out."
-                )
-            return
-        others = sorted(p.name for p in root.iterdir() if p.name not in _OWN)
-        if others:
-            raise RunDirectoryError(
-                f"'{root}' holds other files ({others[0]}, ...). Choose an empty or new directory for --out."
-            )
-        with written_whole(path) as partial:
-            partial.write_text(tomli_w.dumps(self._flat()), encoding="utf-8")
+    def write(self, path: Path) -> None:
+        """Store as TOML; what is not set is left out."""
+        write_settings(self._flat(), path)
+
+    def changes(self, path: Path) -> list[str]:
+        """What this request asks for instead of the stored one, one phrase a setting."""
+        old, new = read_settings(path), self._flat()
+        return [
+            f"{name} {old.get(name, 'unset')} instead of {new.get(name, 'unset')}"
+            for name in dict.fromkeys((*new, *old))
+            if old.get(name) != new.get(name)
+        ]
 
     def _flat(self) -> dict[str, Any]:
         settings = asdict(self)
         settings |= settings.pop("recipe")
         return {name: _plain(value) for name, value in settings.items() if value is not None}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RunDirectoryError(f"'{path}' is not a request of Anmok ({error}). Choose another --out.") from error
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    names = [*new, *(name for name in old if name not in new)]
-    return [
-        f"{name} {old.get(name, 'unset')} instead of {new.get(name, 'unset')}"
-        for name in names
-        if old.get(name) != new.get(name)
-    ]
 
 
 def _plain(value: Any) -> Any:

@@ -128,16 +128,22 @@ class Spec(ABC):
             )
         if hasattr(self, "stem_width"):
             widths["stem_width"] = self.stem_width
-        heads = getattr(self, "num_heads", None)
         changes: dict[str, Any] = {
             name: _each(value, lambda n, _: round_depth(n * depth)) for name, value in depths.items()
         }
         changes |= {
-            name: _each(value, lambda n, stage: round_width(n * width, _channel_step(heads, stage)))
+            name: _each(value, lambda n, stage: round_width(n * width, self.channel_step(stage)))
             for name, value in widths.items()
             if width != 1
         }
         return replace(self, img_size=self.scaled_size(resolution), **changes)
+
+    def channel_step(self, stage: int) -> int:
+        """What the channels of a stage are rounded to multiples of when they are scaled."""
+        heads = getattr(self, "num_heads", None)
+        if heads is None:
+            return 8
+        return 4 * (heads[stage] if isinstance(heads, tuple) else heads)
 
     def scaled_size(self, resolution: float) -> tuple[int, int]:
         """The image size times `resolution`, in steps that the architecture takes, or else of 4 pixels."""
@@ -168,10 +174,3 @@ class Spec(ABC):
 def _each(value: int | tuple[int, ...], rule: Callable[[int, int], int]) -> int | tuple[int, ...]:
     """The rule applied to a number, or to each stage's."""
     return tuple(rule(n, stage) for stage, n in enumerate(value)) if isinstance(value, tuple) else rule(value, 0)
-
-
-def _channel_step(heads: int | tuple[int, ...] | None, stage: int) -> int:
-    """What a width is a multiple of."""
-    if heads is None:
-        return 8
-    return 4 * (heads[stage] if isinstance(heads, tuple) else heads)

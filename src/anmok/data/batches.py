@@ -60,7 +60,7 @@ class Batches:
         for chosen in self._order.batches(number, start=start, part=part):
             pixels = torch.from_numpy(np.asarray(self._pixels[chosen.rows]))
             labels = torch.from_numpy(np.asarray(self._labels[chosen.rows], dtype=np.int64))
-            draws = Draws(self._order.seed or 0, number, chosen.positions)
+            draws = self._order.draws(number, chosen)
             if self._crop is not None:
                 pixels = _cropped(pixels, self._crop, draws)
             yield Batch(pixels, labels, draws)

@@ -88,7 +88,7 @@ class Loader:
         pool = ThreadPoolExecutor(self.threads or processor_count(), "anmok-loader")
         try:
             for chosen in self.order.batches(number, start=start, part=part):
-                waiting.append(self._begin(pool, chosen, Draws(self.order.seed or 0, number, chosen.positions)))
+                waiting.append(self._begin(pool, chosen, self.order.draws(number, chosen)))
                 if len(waiting) > self.ahead:
                     yield waiting.popleft().batch()
             while waiting:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from anmok.data.draws import Draws
 from anmok.errors import RequestError
 
 
@@ -72,6 +73,10 @@ class Order:
                 rows = np.resize(rows[: -(-len(rows) // self._repeats)], len(rows))
             share = _share(len(rows), part)
             yield Chosen(rows[share], np.arange(first, first + len(rows))[share])
+
+    def draws(self, epoch: int, chosen: Chosen) -> Draws:
+        """The random numbers for the views of a batch's images."""
+        return Draws(self.seed or 0, epoch, chosen.positions)
 
     def _shuffled(self, random: np.random.Generator) -> Int[np.ndarray, " n"]:
         if self._weights is None:

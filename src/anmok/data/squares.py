@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
 
 from anmok.data.batches import Batch
-from anmok.data.draws import Draws
 from anmok.data.imagedata import ImageData
 from anmok.data.order import WHOLE, Order, Part
 from anmok.data.pixels import prepare_image
@@ -39,7 +39,11 @@ class Squares:
         """
         labels = self.data.samples["label"].to_numpy()
         prepared = partial(prepare_image, self.data, self.size, crop_share=self.crop_share)
-        for chosen in self.order.batches(number, start=start, part=part):
-            pixels = np.stack(list(map_in_threads(prepared, chosen.rows.tolist(), progress=None)))
-            draws = Draws(self.order.seed or 0, number, chosen.positions)
-            yield Batch(torch.from_numpy(pixels), torch.from_numpy(labels[chosen.rows].astype(np.int64)), draws)
+        batches = list(self.order.batches(number, start=start, part=part))
+        ids = [id for chosen in batches for id in chosen.rows.tolist()]
+        squares = map_in_threads(prepared, ids, progress=None)
+        for chosen in batches:
+            pixels = torch.from_numpy(np.stack(list(islice(squares, len(chosen.rows)))))
+            yield Batch(
+                pixels, torch.from_numpy(labels[chosen.rows].astype(np.int64)), self.order.draws(number, chosen)
+            )

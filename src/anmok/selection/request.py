@@ -3,16 +3,38 @@
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import tomli_w
 
+from anmok.data.atomic import written_whole
 from anmok.errors import RequestError, RunDirectoryError
+
+
+def write_settings(settings: dict[str, Any], path: Path) -> None:
+    """Store as TOML; what is not set is left out."""
+    with written_whole(path) as partial:
+        partial.write_text(tomli_w.dumps({k: v for k, v in settings.items() if v is not None}), encoding="utf-8")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What was stored; raises `RunDirectoryError` where the file is no request."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise not_a_request(path, error) from error
+
+
+def not_a_request(path: Path, error: Exception) -> RunDirectoryError:
+    """Name the file that is none."""
+    return RunDirectoryError(f"'{path}' is not a request of Anmok ({error}). Choose another --out.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """A selection as the user put it; limits are upper bounds on values measured on this machine."""
+
+    FILE: ClassVar[str] = "request.toml"
 
     data: str
     models: tuple[str, ...] = ()  # names or wildcards; none: the small preset of every family
@@ -35,18 +57,20 @@ class Request:
 
     def write(self, path: Path) -> None:
         """Store as TOML; what is not set is left out."""
-        partial = path.with_suffix(".partial")
-        partial.write_text(tomli_w.dumps({k: v for k, v in asdict(self).items() if v is not None}))
-        partial.replace(path)
+        write_settings(asdict(self), path)
 
     @staticmethod
     def read(path: Path) -> "Request":
         """The stored request; raises `RunDirectoryError` where the file is not one."""
+        stored = read_settings(path)
         try:
-            stored: dict[str, Any] = tomllib.loads(path.read_text())
             return Request(**(stored | {"models": tuple(stored["models"])}))
-        except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-            raise RunDirectoryError(f"'{path}' is not a request of Anmok ({error}). Choose another --out.") from error
+        except (KeyError, TypeError) as error:
+            raise not_a_request(path, error) from error
+
+    def changes(self, path: Path) -> list[str]:
+        """What this request asks for instead of the stored one, one phrase an option."""
+        return Request.read(path).differences(self)
 
     def differences(self, other: "Request") -> list[str]:
         """What another request asks for instead, one phrase an option."""

@@ -4,12 +4,26 @@ import errno
 import sqlite3
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar, Protocol, runtime_checkable
 
 from filelock import FileLock, Timeout
 
 from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurements
 from anmok.selection.request import Request
+
+
+@runtime_checkable
+class Claim(Protocol):
+    """What is asked of a run directory: the same request resumes it, and no other."""
+
+    FILE: ClassVar[str]  # where it is written down
+
+    def write(self, path: Path) -> None:
+        """Store it."""
+
+    def changes(self, path: Path) -> list[str]:
+        """What it asks for instead of the stored one, one phrase an option."""
 
 
 class RunDirectory:
@@ -33,7 +47,7 @@ class RunDirectory:
             )
         return run
 
-    request = property(lambda self: self.root / "request.toml")
+    request = property(lambda self: self.root / Request.FILE)
     splits = property(lambda self: self.root / "splits.parquet")
     best = property(lambda self: self.root / "best")
     report = property(lambda self: self.root / "report.html")
@@ -52,17 +66,18 @@ class RunDirectory:
         """Where a training in progress keeps its state."""
         return self.root / "trials" / model / f"{stage}.safetensors"
 
-    def claim(self, request: Request) -> None:
+    def claim(self, request: Claim) -> None:
         """Write the request down, or check that it is the one written there."""
-        if not self.request.exists():
-            others = [p.name for p in self.root.iterdir() if p.name not in {"lock", "log.txt"}]
+        path = self.root / request.FILE
+        if not path.exists():
+            others = sorted(p.name for p in self.root.iterdir() if p.name not in {"lock", "log.txt"})
             if others:
                 raise RunDirectoryError(
                     f"'{self.root}' holds other files ({others[0]}, ...). Choose an empty or new directory for --out."
                 )
-            request.write(self.request)
+            request.write(path)
             return
-        different = Request.read(self.request).differences(request)
+        different = request.changes(path)
         if different:
             raise RunDirectoryError(
                 f"'{self.root}' was made with another request: {'; '.join(different)}. "

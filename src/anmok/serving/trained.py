@@ -11,7 +11,7 @@ from anmok.serving.check_images import images_of_folder, images_of_run
 from anmok.serving.files import find_images, none_readable
 from anmok.serving.onnx import ExportReport, export_onnx
 from anmok.serving.prediction import Prediction, predict_files
-from anmok.training.classifier import CONFIG, ClassifierConfig, load_classifier, save_classifier
+from anmok.training.classifier import CONFIG, ClassifierConfig, best_of, load_classifier, save_classifier
 from anmok.training.device import default_device
 
 FORMATS = ("onnx",)
@@ -25,8 +25,7 @@ class Classifier:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        given = Path(directory)
-        self._directory = given / "best" if (given / "best").is_dir() else given
+        self._directory = best_of(Path(directory))
         self._network = load_classifier(self._directory).to(default_device())
         stored = json.loads((self._directory / CONFIG).read_text())
         self.facts: dict[str, object] = {k: v for k, v in stored.items() if k not in {*asdict(self.config), "anmok"}}

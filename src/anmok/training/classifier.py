@@ -14,6 +14,7 @@ from torch import nn
 
 from anmok.backbone import Backbone
 from anmok.catalogue import create_model, require_model
+from anmok.data.atomic import written_whole
 from anmok.errors import WeightsError
 from anmok.shapes import Images, Logits
 
@@ -80,15 +81,17 @@ def save_classifier(classifier: ImageClassifier, directory: Path, facts: dict[st
     `facts` (recipe, accuracies, data) are kept beside the config for the reader; loading ignores them. Auxiliary
     heads, which only training uses, are left out.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = directory / f"{WEIGHTS}.partial"
     weights = classifier.backbone.state_dict().items()
-    save_file({k: v.contiguous() for k, v in weights if not k.startswith("auxiliary.")}, partial)
-    partial.replace(directory / WEIGHTS)
+    with written_whole(directory / WEIGHTS) as partial:
+        save_file({k: v.contiguous() for k, v in weights if not k.startswith("auxiliary.")}, partial)
     config = asdict(classifier.config) | {"anmok": metadata.version("anmok")} | (facts or {})
-    partial = directory / f"{CONFIG}.partial"
-    partial.write_text(json.dumps(config, indent=2))
-    partial.replace(directory / CONFIG)
+    with written_whole(directory / CONFIG) as partial:
+        partial.write_text(json.dumps(config, indent=2))
+
+
+def best_of(directory: Path) -> Path:
+    """Where the classifier of a run directory lies; any other directory is its own."""
+    return directory / "best" if (directory / "best" / CONFIG).is_file() else directory
 
 
 def load_classifier(directory: Path) -> ImageClassifier:

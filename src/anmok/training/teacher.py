@@ -9,7 +9,7 @@ from torch.nn import functional
 from anmok.catalogue import create_model
 from anmok.errors import RequestError
 from anmok.shapes import Images, Logits
-from anmok.training.classifier import CONFIG, ClassifierConfig, ImageClassifier, load_classifier
+from anmok.training.classifier import ClassifierConfig, ImageClassifier, best_of, load_classifier
 
 
 class Resized(nn.Module):
@@ -36,9 +36,8 @@ def find_teacher(source: str | Path | nn.Module, classes: Sequence[str]) -> nn.M
     if isinstance(source, nn.Module):
         return source
     directory = Path(source)
-    best = directory / "best" if (directory / "best" / CONFIG).is_file() else directory
     if directory.is_dir():
-        classifier = load_classifier(best)
+        classifier = load_classifier(best_of(directory))
         if classifier.config.classes != tuple(classes):
             raise RequestError(
                 f"A teacher knows its student's classes: '{source}' knows {_named(classifier.config.classes)}, and the "

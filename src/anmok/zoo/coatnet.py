@@ -25,7 +25,6 @@ from anmok.layers import ChannelNorm, ConvNorm, DropPath, SqueezeExcite, attend,
 from anmok.layers.conv2d import Conv2d
 from anmok.layers.linear import Linear
 from anmok.layers.relative_bias import relative_bias, resample_relative_bias
-from anmok.layers.rounding import round_depth, round_width
 from anmok.shapes import FeatureMap, Tokens
 
 EXPANSION = 4  # of the MBConv blocks and the MLPs; squeeze-and-excitation shrinks by as much
@@ -78,12 +77,9 @@ class CoAtNetSpec(Spec):
         """At half the size of the image."""
         return FeatureShape(self.stem_width, 2)
 
-    def scaled(self, *, depth: float = 1.0, width: float = 1.0, resolution: float = 1.0) -> Spec:
+    def channel_step(self, stage: int) -> int:
         """Widths of Transformers are multiples of a head's."""
-        steps = (self.head_width if letter == "T" else 8 for letter in self.layout)
-        widths = tuple(round_width(n * width, step) for n, step in zip(self.widths, steps, strict=True))
-        depths, stem = tuple(round_depth(n * depth) for n in self.depths), round_width(self.stem_width * width)
-        return replace(self, depths=depths, widths=widths, stem_width=stem, img_size=self.scaled_size(resolution))
+        return self.head_width if self.layout[stage] == "T" else super().channel_step(stage)
 
     def grid(self, stride: int) -> tuple[int, int]:
         """Rows and columns of a map of the image that the network is built for."""
@@ -119,7 +115,7 @@ class TransformerBlock(nn.Module):
         self.norm1 = ChannelNorm(width_in, eps=1e-6)
         self.pool = pool
         self.attention = attention
-        self.widen = nn.Identity() if width_in == width else Conv2d(width_in, width, 1)
+        self.widen = _widen(width_in, width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         hidden = EXPANSION * width
         self.mlp = nn.Sequential(Linear(width, hidden), nn.GELU(), Linear(hidden, width))
@@ -147,13 +143,17 @@ class MBConvBlock(nn.Module):
         self.excite = SqueezeExcite(hidden, width // EXPANSION, activation=nn.SiLU)
         self.reduce = Conv2d(hidden, width, 1)
         self.pool = pool
-        self.widen = nn.Identity() if width_in == width else Conv2d(width_in, width, 1)
+        self.widen = _widen(width_in, width)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: FeatureMap) -> Float[Tensor, "b d rows columns"]:
         """The map, mixed across channels and neighbours."""
         branch = self.reduce(self.excite(self.mix_space(self.expand(self.norm(x)))))
         return self.widen(self.pool(x)) + self.drop_path(branch)
+
+
+def _widen(width_in: int, width: int) -> nn.Module:
+    return nn.Identity() if width_in == width else Conv2d(width_in, width, 1)
 
 
 class CoAtNet(Backbone):
