@@ -12,6 +12,7 @@ class Optimizer(StrEnum):
     SGD = "sgd"  # with Nesterov momentum
     LAMB = "lamb"
     RMSPROP = "rmsprop"
+    MUON = "muon"  # orthogonal steps of matrices and kernels, AdamW's of all else
 
 
 class Schedule(StrEnum):

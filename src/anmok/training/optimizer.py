@@ -1,16 +1,26 @@
 """Optimisers, and which parameters decay and learn at which rate."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from anmok.errors import RequestError
 from anmok.training.choices import Optimizer
-from anmok.training.depth import find_layers, outermost
+from anmok.training.depth import Layers, find_layers, outermost
 from anmok.training.lamb import Lamb
+from anmok.training.muon import Muon
 from anmok.training.recipe import Recipe
 from anmok.training.schedule import learning_rate, peak, share_below_head
+
+
+class _Place(NamedTuple):
+    """What the parameters of a group have in common."""
+
+    stays: bool  # does not decay
+    layer: int
+    in_head: bool
+    turns: bool  # its steps are orthogonal
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -30,6 +40,8 @@ def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer
         case Optimizer.RMSPROP:
             _, square = recipe.betas
             return torch.optim.RMSprop(groups, lr=rate, alpha=square, eps=recipe.epsilon, momentum=recipe.momentum)
+        case Optimizer.MUON:
+            return Muon(groups, lr=rate, momentum=recipe.momentum, betas=recipe.betas, eps=recipe.epsilon)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int) -> None:
@@ -51,36 +63,50 @@ def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     arXiv:2106.08254).
     """
     kept = _without_decay(network)
-    layers = find_layers(network) if recipe.layer_decay < 1 or recipe.head_epochs > 0 else None
-    if layers is None and recipe.layer_decay < 1:
-        raise RequestError(_unsorted(network, "layer_decay", recipe.layer_decay, 1))
-    if layers is None and recipe.head_epochs > 0:
-        raise RequestError(_unsorted(network, "head_epochs", recipe.head_epochs, 0))
-    members: dict[tuple[bool, int, bool], list[Tensor]] = {}
+    layers = _find_layers(network, recipe)
+    members: dict[_Place, list[Tensor]] = {}
     for name, p in network.named_parameters():
         if p.requires_grad:
             stays = p.squeeze().ndim <= 1 or name in kept
-            key = (stays, layers.numbers[name], name in layers.head) if layers else (stays, 0, False)
-            members.setdefault(key, []).append(p)
+            in_head = layers is not None and name in layers.head
+            turns = recipe.optimizer is Optimizer.MUON and not (stays or in_head or _is_depthwise(p))
+            place = _Place(stays, layers.numbers[name] if layers else 0, in_head, turns)
+            members.setdefault(place, []).append(p)
     last = layers.last if layers else 0
     return [
         {
-            "params": members[stays, layer, in_head],
-            "weight_decay": 0.0 if stays else recipe.weight_decay,
-            "share": recipe.layer_decay ** (last - layer),
-            "in_head": in_head,
+            "params": members[place],
+            "weight_decay": 0.0 if place.stays else recipe.weight_decay,
+            "share": recipe.layer_decay ** (last - place.layer),
+            "in_head": place.in_head,
         }
-        for stays, layer, in_head in sorted(members)
+        | ({"orthogonal": place.turns} if recipe.optimizer is Optimizer.MUON else {})
+        for place in sorted(members)
     ]
+
+
+def _find_layers(network: nn.Module, recipe: Recipe) -> Layers | None:
+    """The layers by depth, where the recipe needs them; raises `RequestError` where the network does not know."""
+    needs = {
+        "layer_decay": (recipe.layer_decay < 1, "1"),
+        "head_epochs": (recipe.head_epochs > 0, "0"),
+        "optimizer": (recipe.optimizer is Optimizer.MUON, "adamw"),
+    }
+    wanted = [(name, off) for name, (needed, off) in needs.items() if needed]
+    layers = find_layers(network) if wanted else None
+    if wanted and layers is None:
+        name, off = wanted[0]
+        raise RequestError(
+            f"The recipe's {name} needs a network that sorts its parameters by depth (group_matcher): "
+            f"got {getattr(recipe, name)} and a {type(network).__name__}. Set {name} to {off}."
+        )
+    return layers
+
+
+def _is_depthwise(kernel: Tensor) -> bool:
+    return kernel.ndim == 4 and kernel.shape[1] == 1
 
 
 def _without_decay(network: nn.Module) -> set[str]:
     prefix, inner = outermost(network, "no_weight_decay")
     return {prefix + name for name in inner.no_weight_decay()} if inner is not None else set()
-
-
-def _unsorted(network: nn.Module, name: str, value: float, off: int) -> str:
-    return (
-        f"The recipe's {name} needs a network that sorts its parameters by depth (group_matcher): "
-        f"got {value:g} and a {type(network).__name__}. Set {name} to {off}."
-    )

@@ -33,7 +33,7 @@ class Recipe:
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = 2e-3  # at the end of the warm-up
     learning_rate_batch: int | None = None  # images of a step that `learning_rate` is for; None: those of the recipe
-    momentum: float = 0.9  # of SGD and RMSprop
+    momentum: float = 0.9  # of SGD, RMSprop and Muon
     betas: tuple[float, float] = (0.9, 0.999)  # decay of the means of gradients and of squares; RMSprop: the latter
     epsilon: float = 1e-8  # added to the root of the mean square; not in SGD
     weight_decay: float = 0.05  # matrices and kernels only, no biases, no norms; decoupled in AdamW and LAMB
@@ -154,9 +154,9 @@ def _idle(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     optimizer, schedule, distillation = (settings[name] for name in ("optimizer", "schedule", "distillation"))
     mixes = [name for name in ("mixup", "cutmix") if settings[name] > 0]
     works = {
-        "momentum": (optimizer in (Optimizer.SGD, Optimizer.RMSPROP), "the optimizer 'sgd' or 'rmsprop'"),
-        "betas": (optimizer is not Optimizer.SGD, "the optimizer 'adamw', 'lamb' or 'rmsprop'"),
-        "epsilon": (optimizer is not Optimizer.SGD, "the optimizer 'adamw', 'lamb' or 'rmsprop'"),
+        "momentum": (optimizer not in (Optimizer.ADAMW, Optimizer.LAMB), "the optimizer 'sgd', 'rmsprop' or 'muon'"),
+        "betas": (optimizer is not Optimizer.SGD, "the optimizer 'adamw', 'lamb', 'rmsprop' or 'muon'"),
+        "epsilon": (optimizer is not Optimizer.SGD, "the optimizer 'adamw', 'lamb', 'rmsprop' or 'muon'"),
         "final_learning_rate": (schedule is Schedule.COSINE, "the schedule 'cosine'"),
         "milestones": (schedule is Schedule.STEP, "the schedule 'step'"),
         "decay": (schedule in (Schedule.STEP, Schedule.EXPONENTIAL), "the schedule 'step' or 'exponential'"),
