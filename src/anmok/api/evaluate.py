@@ -57,12 +57,14 @@ def evaluate(
     data: str | Path | ImageData,
     *,
     split: Split | None = None,
+    mirror: bool = False,
     observer: Observer | None = None,
 ) -> Evaluation:
     """Test a trained model, a run directory or its best/, on labelled images.
 
     Of images that the run was trained on, its own test split; of others with splits, theirs; else all; `split` names
-    another. Classes are matched by their names; the images may lack some. Raises an `AnmokError` that says what to do.
+    another. With `mirror`, each answer is the mean of those for the image and its mirror image. Classes are matched by
+    their names; the images may lack some. Raises an `AnmokError` that says what to do.
     """
     watching = observer or Silent()
     directory = best_of(Path(model))
@@ -76,7 +78,7 @@ def evaluate(
         watching.stage("Evaluation")
         order = Order(samples["id"].to_numpy(), batch_size=EVALUATION_BATCH, seed=None)
         source = Squares(data=images, order=order, size=config.image_size, crop_share=config.crop_share)
-        answers = probabilities(classifier.to(device), source, device)
+        answers = probabilities(classifier.to(device), source, device, mirror=mirror)
         first = is_first()
     labels = _labels(images, samples, config.classes)
     predicted = answers.argmax(1)

@@ -22,19 +22,27 @@ def share_correct(network: nn.Module, batches: BatchSource, device: torch.device
     return hits / total
 
 
-def probabilities(network: nn.Module, batches: BatchSource, device: torch.device) -> np.ndarray:
-    """Class probabilities of every image of a split, in its order, (n, k); in fp32."""
-    parts = [logits.softmax(1).cpu().numpy() for logits, _ in _answers(network, batches, device, Precision.FP32)]
+def probabilities(
+    network: nn.Module, batches: BatchSource, device: torch.device, *, mirror: bool = False
+) -> np.ndarray:
+    """Class probabilities of every image of a split, in its order, (n, k); in fp32.
+
+    With `mirror`, of the mean of the logits for the image and for its mirror image.
+    """
+    answers = _answers(network, batches, device, Precision.FP32, mirror=mirror)
+    parts = [logits.softmax(1).cpu().numpy() for logits, _ in answers]
     return np.concatenate([part for parts in gathered(parts) for part in parts])
 
 
 def _answers(
-    network: nn.Module, batches: BatchSource, device: torch.device, precision: Precision
+    network: nn.Module, batches: BatchSource, device: torch.device, precision: Precision, *, mirror: bool = False
 ) -> Iterator[tuple[Tensor, Tensor]]:
     network.eval()
     agree_on_buffers(network)
     for pixels, labels, draws in batches.epoch(0, part=this_part()):
         with torch.inference_mode(), autocast(precision, device):
-            images = vary(pixels.to(device), Variation(), draws)
-            logits = network(images.contiguous(memory_format=torch.channels_last))
-        yield logits.float(), labels.to(device)
+            images = vary(pixels.to(device), Variation(), draws).contiguous(memory_format=torch.channels_last)
+            logits = network(images).float()
+            if mirror:
+                logits = (logits + network(images.flip(3)).float()) / 2
+        yield logits, labels.to(device)
