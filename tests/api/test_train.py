@@ -54,6 +54,13 @@ def test_the_model_is_trained_tested_once_and_saved(result: Trained, photos: Pat
     assert not list((result.path / "trials").rglob("*.safetensors"))
 
 
+def test_without_evaluations_the_select_images_are_trained_on_too(photos: Path, tmp_path: Path) -> None:
+    changes = {"epochs": "1", "evaluations": "0"}
+    result = train("airbench_nano", photos, set=changes, out=tmp_path / "run")
+    assert result.best.facts["train_images"] == 114 + 30
+    assert pl.read_csv(result.path / "log.csv")["accuracy"].to_list() == [None]
+
+
 def test_an_evaluation_on_the_same_images_takes_the_runs_test_split_and_agrees(result: Trained, photos: Path) -> None:
     found = evaluate(result.path, photos)
     assert found.accuracy == result.test_accuracy

@@ -46,6 +46,7 @@ def test_every_number_has_a_range() -> None:
     [
         ({"cutmix_share": 0.3, "mixup": 0.2}, "cutmix_share has no effect without both mixup and cutmix: got 0.3"),
         ({"mix_probability": 0.5}, "mix_probability has no effect without mixup or cutmix: got 0.5"),
+        ({"patience": 2, "evaluations": 0}, "patience has no effect without evaluations: got 2"),
         ({"milestones": (0.5,)}, "milestones has no effect without the schedule 'step': got 0.5"),
         ({"decay": 0.5}, "decay has no effect without the schedule 'step' or 'exponential': got 0.5"),
         ({"decay_epochs": 1.0}, "decay_epochs has no effect without the schedule 'exponential': got 1.0"),

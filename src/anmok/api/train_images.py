@@ -60,9 +60,14 @@ class TrainImages:
         size = 3 * self.image_size**2 * self.splits.height
         return not self._resized and self.test_size == self.image_size and size <= _DECODED_ONCE
 
-    def labels(self, split: str) -> Int[np.ndarray, " n"]:
-        """Labels of a split, in its order."""
-        return self._all_labels[self._rows(split)]
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The splits that are trained on: where nothing is evaluated before the end, nothing is held back for it."""
+        return ("train",) if self.recipe.evaluations else ("train", "select")
+
+    def labels(self, *splits: str) -> Int[np.ndarray, " n"]:
+        """Labels of the images of some splits, in their order."""
+        return self._all_labels[self._rows(*splits)]
 
     def decode(self, observer: Observer) -> None:
         """Write the file of pixels, where there is to be one and it is not there yet."""
@@ -74,7 +79,7 @@ class TrainImages:
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and deviation of each channel, of the training images or of some of them."""
-        rows = self._rows("train")
+        rows = self._rows(*self.learned)
         if self.decoded_once:
             return channel_statistics(self._pixels, rows)
         some = rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int)]
@@ -84,7 +89,7 @@ class TrainImages:
 
     def training(self, seed: int) -> BatchSource:
         """The training images, in the recipe's batches."""
-        rows = self._rows("train")
+        rows = self._rows(*self.learned)
         balanced = self.recipe.class_balance is ClassBalance.SAMPLING
         order = Order(
             rows if self.decoded_once else self._ids[rows],
@@ -110,8 +115,8 @@ class TrainImages:
     def _resized(self) -> bool:
         return self.recipe.augmentation.endswith("resized-crop")
 
-    def _rows(self, split: str) -> Int[np.ndarray, " n"]:
-        return np.flatnonzero((self.splits["split"] == split).to_numpy())
+    def _rows(self, *splits: str) -> Int[np.ndarray, " n"]:
+        return np.flatnonzero(self.splits["split"].is_in(splits).to_numpy())
 
     @cached_property
     def _all_labels(self) -> Int[np.ndarray, " n"]:

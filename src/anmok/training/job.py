@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from anmok.data import BatchSource, Progress
+from anmok.errors import RequestError
 from anmok.training.recipe import Recipe
 
 
@@ -57,5 +58,12 @@ class Fit:
     class_weights: Tensor | None = None  # for recipes that balance the classes in the loss
     teacher: nn.Module | None = None  # images in [0, 1] -> logits; for recipes that distil
     checkpoint: Path | None = None  # the caller removes it once the result is stored
+    shard: bool = False  # whether the processes that train together share the weights out
     on_epoch: Callable[[EpochProgress], None] | None = None
     on_step: Progress | None = None  # told the steps that are done, and of how many
+
+    def __post_init__(self) -> None:
+        if self.select is not None and not self.recipe.evaluations:
+            raise RequestError(
+                "A recipe without evaluations watches no select split: got both. Give select=None, or evaluations."
+            )

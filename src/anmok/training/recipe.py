@@ -26,7 +26,7 @@ class Recipe:
     epochs: int = 30
     batch_size: int = 32  # images of a step, over all processes
     repeats: int = 1  # views of an image in a batch (Hoffer et al. 2020, arXiv:1901.09335)
-    evaluations: int = 10  # on the select split, evenly over the epochs
+    evaluations: int = 10  # on the select split, evenly over the epochs; 0: none, it is trained on too
     patience: int = 4  # evaluations without a better accuracy after which the training stops
 
     # Steps
@@ -128,9 +128,9 @@ class Recipe:
 
 _SHARE, _BELOW_1, _POSITIVE = Range(0, 1), Range(0, 1, open_high=True), Range(0, open_low=True)
 _RANGES = {
-    **dict.fromkeys(("epochs", "repeats", "evaluations", "patience", "learning_rate_batch"), Range(1)),
+    **dict.fromkeys(("epochs", "repeats", "patience", "learning_rate_batch"), Range(1)),
     **dict.fromkeys(("learning_rate", "epsilon", "decay_epochs", "temperature"), _POSITIVE),
-    **dict.fromkeys(("weight_decay", "clip_norm", "auxiliary_weight"), Range(0)),
+    **dict.fromkeys(("evaluations", "weight_decay", "clip_norm", "auxiliary_weight"), Range(0)),
     **dict.fromkeys(("warmup", "momentum", "betas", "ema_decay", "label_smoothing", "head_epochs"), _BELOW_1),
     **dict.fromkeys(("drop_rate", "drop_path_rate"), _BELOW_1),
     **dict.fromkeys(("final_learning_rate", "erasing", "color_jitter"), _SHARE),
@@ -154,6 +154,7 @@ def _idle(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     optimizer, schedule, distillation = (settings[name] for name in ("optimizer", "schedule", "distillation"))
     mixes = [name for name in ("mixup", "cutmix") if settings[name] > 0]
     works = {
+        "patience": (settings["evaluations"] > 0, "evaluations"),
         "momentum": (optimizer not in (Optimizer.ADAMW, Optimizer.LAMB), "the optimizer 'sgd', 'rmsprop' or 'muon'"),
         "betas": (optimizer is not Optimizer.SGD, "the optimizer 'adamw', 'lamb', 'rmsprop' or 'muon'"),
         "epsilon": (optimizer is not Optimizer.SGD, "the optimizer 'adamw', 'lamb', 'rmsprop' or 'muon'"),
