@@ -51,7 +51,7 @@ def test_text_and_toml_become_what_the_recipe_holds(name: str, text: object, val
         (
             "optimizer",
             "adam",
-            "The recipe's optimizer is one of adamw, sgd, lamb, rmsprop: got 'adam'. Did you mean 'adamw'?",
+            "The recipe's optimizer is one of adamw, sgd, lamb, rmsprop, muon: got 'adam'. Did you mean 'adamw'?",
         ),
         (
             "schedule",
