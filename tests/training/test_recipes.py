@@ -9,7 +9,7 @@ from anmok.training.recipes import choose_recipe, list_recipes, read_recipe, rec
 
 FAMILIES = {
     *("default", "finetune", "resnet", "googlenet", "efficientnet", "vit", "augreg", "deit", "swin"),
-    *("convnext", "coatnet", "cmt", "rsb"),
+    *("convnext", "coatnet", "cmt", "rsb", "airbench"),
 }
 
 
