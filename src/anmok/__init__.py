@@ -15,6 +15,7 @@ os.environ.setdefault(
 if TYPE_CHECKING:
     from anmok.api.evaluate import Evaluation as Evaluation
     from anmok.api.evaluate import evaluate as evaluate
+    from anmok.api.experience import read_experience as read_experience
     from anmok.api.pack import pack as pack
     from anmok.api.scale_search import ScaleSearch as ScaleSearch
     from anmok.api.scale_search import scale_search as scale_search
@@ -49,6 +50,7 @@ _HOMES = {
     "load_data": "anmok.data",
     "optimize": "anmok.serving",
     "pack": "anmok.api.pack",
+    "read_experience": "anmok.api.experience",
     "scale": "anmok.catalogue",
     "scale_search": "anmok.api.scale_search",
     "select": "anmok.api.select",

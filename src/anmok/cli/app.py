@@ -9,6 +9,7 @@ from anmok.cli.audit import audit
 from anmok.cli.card import card
 from anmok.cli.demo import demo
 from anmok.cli.evaluate import evaluate
+from anmok.cli.experience import experience
 from anmok.cli.export import export
 from anmok.cli.models import models
 from anmok.cli.pack import pack
@@ -28,7 +29,10 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for verb in (select, demo, models, card, audit, pack, recipes, train, evaluate, predict, export, report, scale_search):
+for verb in (
+    *(select, demo, models, card, audit, experience, pack),
+    *(recipes, train, evaluate, predict, export, report, scale_search),
+):
     app.command(verb)
 
 
