@@ -1,7 +1,8 @@
 """Anmok: which vision backbone should I use for my images, and why?
 
 `create_model`, `list_models`, `card` for the zoo; `load_data`, `audit`, `pack` for images; `select` for the choice;
-`train` and `evaluate` for one model; `load` for what came of it.
+`train` and `evaluate` for one model; `load` for what came of it. `scores` ranks pretrained networks by what their
+frozen features know, `read_experience` tells what earlier data sets taught.
 """
 
 import importlib
@@ -13,6 +14,7 @@ os.environ.setdefault(
 )  # before torch: spinning threads spoil every timing on a busy machine
 
 if TYPE_CHECKING:
+    from anmok import scores as scores
     from anmok.api.evaluate import Evaluation as Evaluation
     from anmok.api.evaluate import evaluate as evaluate
     from anmok.api.experience import read_experience as read_experience
@@ -53,6 +55,7 @@ _HOMES = {
     "read_experience": "anmok.api.experience",
     "scale": "anmok.catalogue",
     "scale_search": "anmok.api.scale_search",
+    "scores": "anmok.scores",
     "select": "anmok.api.select",
     "train": "anmok.api.train",
 }
@@ -63,7 +66,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: torch takes two seconds, `anmok --help` must not."""
     if name not in _HOMES:
         raise AttributeError(f"module 'anmok' has no attribute '{name}'")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module = importlib.import_module(_HOMES[name])
+    return module if module.__name__ == f"anmok.{name}" else getattr(module, name)
 
 
 def __dir__() -> list[str]:
