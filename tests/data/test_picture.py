@@ -55,17 +55,17 @@ def test_views_of_real_photographs_are_pillows_to_a_tenth_of_a_grey_level(crop: 
     assert np.mean([difference(file, view) for file in files for view in views_of(file, crop)]) < 0.1
 
 
-def test_a_large_jpeg_is_decoded_at_the_scale_that_leaves_half_as_much_again_as_the_result() -> None:
+def test_a_large_jpeg_is_decoded_at_the_smallest_scale_that_leaves_the_result() -> None:
     data = jpeg_of(0, 1200, 1000)
     picture = open_picture(data)
     assert [
-        reduction(picture, Span(0, 1000, size), Span(0, 1200, size)) for size in (334, 333, 167, 166, 84, 83, 10)
+        reduction(picture, Span(0, 1000, size), Span(0, 1200, size)) for size in (334, 333, 251, 250, 126, 125, 10)
     ] == [1, 2, 2, 4, 4, 8, 8]
     assert reduction(whole(picture), Span(0, 1000, 10), Span(0, 1200, 10)) == 1
-    view = View(Span(103, 800, 80), Span(205, 911, 80), 80)  # at 1/4: from (100, 204) on
-    snapped = View(Span(100, 800, 80), Span(204, 911, 80), 80)
+    view = View(Span(103, 800, 120), Span(205, 911, 120), 120)  # at 1/4: from (100, 204) on
+    snapped = View(Span(100, 800, 120), Span(204, 911, 120), 120)
     assert torch.equal(show(picture, view), show(picture, snapped))
-    assert difference(data, snapped) < 0.5
+    assert difference(data, snapped) < 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -78,7 +78,7 @@ def test_views_are_upright(orientation: int, size: int) -> None:
     for crop in (ResizedCrop(area=(0.3, 1.0)), CenterCrop()):
         for view in views_of(data, crop, count=3, size=size):
             assert difference(data, view) < (
-                0.3 if size == 100 else 8
+                0.3 if size == 100 else 12
             )  # the smaller are reduced; turned the wrong way: > 20
 
 

@@ -17,8 +17,9 @@ from anmok.data.views import Span, View
 
 Square: TypeAlias = UInt8[Tensor, "c size size"]
 
-_ENOUGH = 1.5  # a JPEG is decoded at the smallest scale whose sides are so many times the result's
-_REDUCTIONS = (8, 4, 2)
+# A JPEG is decoded at 1 / denominator of its size from so many times the result's sides on. Not at half of it from 2
+# on: that would gain little, and what is always decoded whole can be kept in memory.
+_REDUCTIONS = {8: 8, 4: 4, 2: 3}
 _REACH = 2  # pixels of the coarser grid that bicubic interpolation looks at, to each side
 _NUDGE = 1 + 1e-9  # `interpolate` rounds sizes down: 223.9999 must not become 223
 
@@ -100,9 +101,9 @@ def show(picture: Picture, view: View) -> Square:
 def reduction(picture: Picture, rows: Span, columns: Span) -> int:
     """Choose the scale 1 / denominator at which the axes of a view, as stored, are decoded."""
     if picture.reducible:
-        room = min(span.length / (span.resized * _ENOUGH) for span in (rows, columns))
-        for denominator in _REDUCTIONS:
-            if room >= denominator:
+        room = min(span.length / span.resized for span in (rows, columns))
+        for denominator, least in _REDUCTIONS.items():
+            if room >= least:
                 return denominator
     return 1
 
@@ -117,7 +118,7 @@ def resized(region: UInt8[Tensor, "c h w"], view: View, denominator: int = 1) ->
 
 def is_always_whole(picture: Picture, size: int) -> bool:
     """Whether no view of `size` pixels is decoded at a reduced scale."""
-    return not picture.reducible or min(picture.height, picture.width) < min(_REDUCTIONS) * _ENOUGH * size
+    return not picture.reducible or min(picture.height, picture.width) < min(_REDUCTIONS.values()) * size
 
 
 # Orientation -> whether rows and columns change places, then which axes of the upright image run backwards.

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from anmok.data.augment import curves
-from anmok.data.augment.color import inverted, saturated, sharpened
-from anmok.data.augment.curves import Curves
-from anmok.data.augment.geometry import slid, transformed
+from anmok.data.augment.color import added, brightened, contrasted, inverted, saturated, sharpened
+from anmok.data.augment.curves import autocontrasted, equalized
+from anmok.data.augment.geometry import moved, slid, transformed
 from anmok.shapes import Pixels
 
-_CACHED = 2**19  # values worked on at once by a CPU: more, with what is made of them, would not fit in its cache
+_CACHED = 2**18  # values worked on at once by a CPU: more, with what is made of them, would not fit in its cache
 
 Chosen: TypeAlias = Int[np.ndarray, " b"]  # values of Operation, one per image
 Strengths: TypeAlias = Float[np.ndarray, " b"]  # of the operations, each in its unit
@@ -27,20 +27,20 @@ class Operation(IntEnum):
 
     IDENTITY = 0
     SHEAR_X = 1  # strength: pixels to the right per pixel down
-    TRANSLATE_X = 2  # share of the width
-    SHEAR_Y = 3  # pixels down per pixel to the right
-    TRANSLATE_Y = 4  # share of the height
+    SHEAR_Y = 2  # pixels down per pixel to the right
+    TRANSLATE_X = 3  # share of the width, which is rounded to whole pixels
+    TRANSLATE_Y = 4  # share of the height, the same
     ROTATE = 5  # degrees, counter-clockwise
     BRIGHTNESS = 6  # factor, as for contrast, color and sharpness
     CONTRAST = 7
-    AUTOCONTRAST = 8
-    EQUALIZE = 9
-    SOLARIZE_ADD = 10  # levels that are added
-    INVERT = 11
-    POSTERIZE = 12  # bits that are kept
-    SOLARIZE = 13  # first level that is inverted
-    COLOR = 14
-    SHARPNESS = 15
+    COLOR = 8
+    SHARPNESS = 9
+    AUTOCONTRAST = 10
+    EQUALIZE = 11
+    SOLARIZE_ADD = 12  # levels that are added
+    INVERT = 13
+    POSTERIZE = 14  # bits that are kept
+    SOLARIZE = 15  # first level that is inverted
 
 
 class Layer(NamedTuple):
@@ -61,16 +61,14 @@ def operate(pixels: Pixels, layers: Sequence[Layer]) -> Pixels:
 def _work_off(pixels: Pixels, layer: Layer) -> None:
     few = max(1, _CACHED // max(1, pixels[:1].numel()) if pixels.device.type == "cpu" else len(pixels))
     order = np.argsort(layer.operations, kind="stable")
-    operations = layer.operations[order]
-    start = int(np.searchsorted(operations, Operation.IDENTITY, side="right"))
-    for last, work in _WORK.items():
-        end = int(np.searchsorted(operations, last, side="right"))
-        for first in range(start, end, few):
-            images = order[first : min(first + few, end)]
-            numbers = torch.from_numpy(images).to(pixels.device)
-            done = work(pixels.index_select(0, numbers), layer.operations[images], layer.strengths[images])
-            _replace(pixels, numbers, done)
-        start = end
+    ends = np.searchsorted(layer.operations[order], [Operation.IDENTITY, *_WORK], side="right")
+    for (numbers, change), images in zip(_WORK.values(), np.split(order, ends)[1:-1], strict=True):
+        if len(images) == 0:
+            continue
+        values = numbers(layer.operations[images], layer.strengths[images], pixels.shape[2:])
+        parts = (torch.from_numpy(each).to(pixels.device).split(few) for each in (images, *values))
+        for some, *own in zip(*parts, strict=True):
+            _replace(pixels, some, change(pixels.index_select(0, some), *own))
 
 
 def _replace(pixels: Pixels, numbers: Int[Tensor, " n"], images: UInt8[Tensor, "n c h w"]) -> None:
@@ -81,71 +79,60 @@ def _replace(pixels: Pixels, numbers: Int[Tensor, " n"], images: UInt8[Tensor, "
         pixels[number] = image
 
 
-def _slide_rows(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
-    return slid(pixels, _offsets(operations == Operation.SHEAR_X, strengths, *pixels.shape[2:]))
+def _slides(strengths: Strengths, lines: int) -> tuple[Int[np.ndarray, "b lines"], Int[np.ndarray, "b lines"]]:
+    offsets = strengths[:, None] * (np.arange(lines) + 0.5)
+    before = np.floor(offsets)
+    return before.astype(np.int64), np.rint((offsets - before) * 128).astype(np.int16)
 
 
-def _slide_columns(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
-    return slid(pixels, _offsets(operations == Operation.SHEAR_Y, strengths, *pixels.shape[:1:-1]), down=True)
+def _distances(operations: Chosen, strengths: Strengths, size: Sequence[int]) -> tuple[Int[np.ndarray, "b 2"]]:
+    chosen = operations[:, None] == (Operation.TRANSLATE_Y, Operation.TRANSLATE_X)
+    return (np.rint(strengths[:, None] * size * chosen).astype(np.int64),)
 
 
-def _offsets(
-    shear: Bool[np.ndarray, " b"], strengths: Strengths, lines: int, side: int
-) -> Float[np.ndarray, "b lines"]:
-    """How far each line is slid, by a shear in proportion to its number, and by a translation as all others are."""
-    return strengths[:, None] * np.where(shear[:, None], np.arange(lines) + 0.5, side)
-
-
-def _rotate(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
-    height, width = pixels.shape[2:]
+def _rotations(operations: Chosen, strengths: Strengths, size: Sequence[int]) -> tuple[Float[np.ndarray, "b 2 3"]]:
+    height, width = size
     cos, sin = np.cos(np.radians(strengths)), np.sin(np.radians(strengths))
     to_x = (cos, -sin, (width - cos * width + sin * height) / 2)
     to_y = (sin, cos, (height - sin * width - cos * height) / 2)
-    return transformed(pixels, rearrange(np.array((to_x, to_y)), "to by b -> b to by"))
+    return (rearrange(np.array((to_x, to_y), np.float32), "to by b -> b to by"),)
 
 
-def _look_up(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
-    found, first = [], 0
-    for operation, count in zip(*np.unique(operations, return_counts=True), strict=True):
-        part = slice(first, first + count)
-        found.append(_CURVES[Operation(operation)](pixels[part], strengths[part]))
-        first += count
-    return curves.looked_up(pixels, torch.cat(found))
+def _factors(operations: Chosen, strengths: Strengths, size: Sequence[int]) -> tuple[Float[np.ndarray, " b"]]:
+    return (strengths.astype(np.float32),)
 
 
-def _invert(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
+def _levels(operations: Chosen, strengths: Strengths, size: Sequence[int]) -> tuple[UInt8[np.ndarray, " b"]]:
+    return (strengths.clip(0, 255).astype(np.uint8),)
+
+
+def _bits(
+    operations: Chosen, strengths: Strengths, size: Sequence[int]
+) -> tuple[UInt8[np.ndarray, " b"], Int[np.ndarray, " b"]]:
     bits = np.where(operations == Operation.POSTERIZE, strengths, 8)
-    threshold = np.select([operations == Operation.INVERT, operations == Operation.SOLARIZE], [0, strengths], 256)
-    kept, start = (256 - 2.0 ** (8 - bits)).astype(np.uint8), threshold.astype(np.int16)
-    return inverted(pixels, *(torch.from_numpy(each).to(pixels.device) for each in (kept, start)))
+    start = np.select([operations == Operation.INVERT, operations == Operation.SOLARIZE], [0, strengths], 256)
+    return (256 - 2.0 ** (8 - bits)).astype(np.uint8), start.astype(np.int16)
 
 
-def _saturate(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
-    return saturated(pixels, _on(pixels, strengths))
+class _Work(NamedTuple):
+    """A function of images, and of numbers that come from their operations and strengths and the images' size."""
 
-
-def _sharpen(pixels: Pixels, operations: Chosen, strengths: Strengths) -> Pixels:
-    return sharpened(pixels, _on(pixels, strengths))
-
-
-def _on(pixels: Pixels, strengths: Strengths) -> Float[Tensor, " b"]:
-    return torch.from_numpy(strengths.astype(np.float32)).to(pixels.device)
+    numbers: Callable[[Chosen, Strengths, Sequence[int]], tuple[np.ndarray, ...]]
+    change: Callable[..., Pixels]
 
 
 # The last operation of those that a function does together.
-_WORK: Mapping[Operation, Callable[[Pixels, Chosen, Strengths], Pixels]] = {
-    Operation.TRANSLATE_X: _slide_rows,
-    Operation.TRANSLATE_Y: _slide_columns,
-    Operation.ROTATE: _rotate,
-    Operation.SOLARIZE_ADD: _look_up,
-    Operation.SOLARIZE: _invert,
-    Operation.COLOR: _saturate,
-    Operation.SHARPNESS: _sharpen,
-}
-_CURVES: Mapping[Operation, Callable[[Pixels, Strengths], Curves]] = {
-    Operation.BRIGHTNESS: curves.brightened,
-    Operation.CONTRAST: curves.contrasted,
-    Operation.AUTOCONTRAST: curves.autocontrasted,
-    Operation.EQUALIZE: curves.equalized,
-    Operation.SOLARIZE_ADD: curves.solarized_by_adding,
+_WORK: Mapping[Operation, _Work] = {
+    Operation.SHEAR_X: _Work(lambda _, strengths, size: _slides(strengths, size[0]), slid),
+    Operation.SHEAR_Y: _Work(lambda _, strengths, size: _slides(strengths, size[1]), partial(slid, down=True)),
+    Operation.TRANSLATE_Y: _Work(_distances, moved),
+    Operation.ROTATE: _Work(_rotations, transformed),
+    Operation.BRIGHTNESS: _Work(_factors, brightened),
+    Operation.CONTRAST: _Work(_factors, contrasted),
+    Operation.COLOR: _Work(_factors, saturated),
+    Operation.SHARPNESS: _Work(_factors, sharpened),
+    Operation.AUTOCONTRAST: _Work(lambda *_: (), autocontrasted),
+    Operation.EQUALIZE: _Work(lambda *_: (), equalized),
+    Operation.SOLARIZE_ADD: _Work(_levels, added),
+    Operation.SOLARIZE: _Work(_bits, inverted),
 }
