@@ -66,14 +66,14 @@ def evaluate(
     another. With `mirror`, each answer is the mean of those for the image and its mirror image. Classes are matched by
     their names; the images may lack some. Raises an `AnmokError` that says what to do.
     """
-    watching = observer or Silent()
+    watching = observer if observer and is_first() else Silent()
     directory = best_of(Path(model))
     classifier = load_classifier(directory)
     config = classifier.config
-    images = list_images(data, observer or Silent())
+    images = list_images(data, watching)
     samples, note = _chosen(images, RunDirectory(directory.parent), split)
     with process_group() as device:
-        if is_first() and note:
+        if note:
             watching.note(note)
         watching.stage("Evaluation")
         order = Order(samples["id"].to_numpy(), batch_size=EVALUATION_BATCH, seed=None)

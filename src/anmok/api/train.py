@@ -22,6 +22,7 @@ from anmok.selection.run_directory import RunDirectory
 from anmok.serving import Classifier, load
 from anmok.training.classifier import CONFIG
 from anmok.training.distributed import is_first, process_group, wait_for_all
+from anmok.training.engine import check_shard
 from anmok.training.recipe import Distillation, Recipe
 from anmok.training.recipes import choose_recipe, read_recipe
 
@@ -56,6 +57,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command
     teacher: str | Path | nn.Module | None = None,
     learning_rate: float | Literal["auto"] | None = None,
     seed: int = 0,
+    shard: bool = False,
     out: str | Path | None = None,
     log: Sequence[str] = (),
     observer: Observer | None = None,
@@ -63,10 +65,12 @@ def train(  # noqa: PLR0913 - one argument for each option of the command
     """Train a model of the zoo on labelled images, and test it once on images that it never saw.
 
     `recipe` is a name, a .toml file or a `Recipe`; without one it is `finetune` for pretrained weights and `default`
-    else. `set` changes settings of it. Started by `torchrun`, the processes share the work. The run lies in `out`, by
-    default runs/<name of the data>-<model>; the same call resumes it. Raises an `AnmokError` that says what to do.
+    else. `set` changes settings of it. Started by `torchrun`, the processes share the work; with `shard`, the weights
+    and the optimiser's state too. The run lies in `out`, by default runs/<name of the data>-<model>; the same call
+    resumes it, with any number of processes. Raises an `AnmokError` that says what to do.
     """
-    images = list_images(data, observer or Silent())
+    watching: Observer = observer if observer and is_first() else Silent()
+    images = list_images(data, watching)
     name = choose_recipe(pretrained=bool(pretrained)) if recipe is None else recipe
     changes = dict(set or {}) | ({} if learning_rate in (None, "auto") else {"learning_rate": str(learning_rate)})
     chosen = _recipe(name, changes, has_teacher=teacher is not None)
@@ -82,10 +86,12 @@ def train(  # noqa: PLR0913 - one argument for each option of the command
     root = Path(out) if out else Path("runs") / f"{images.name}-{model.replace('/', '-')}"
     size = chosen.image_size or require_model(model.partition(".")[0]).spec.img_size[0]
     with process_group() as device:
+        if shard:
+            check_shard(chosen)
         run = RunDirectory(root)
         with run if is_first() else nullcontext():
-            watching: Observer = Logged(observer or Silent(), run.log) if is_first() else Silent()
             if is_first():
+                watching = Logged(watching, run.log)
                 run.claim(request)
                 if recipe is None:
                     watching.note(f"recipe: {name}, {'for pretrained weights' if pretrained else 'from scratch'}")
@@ -94,9 +100,10 @@ def train(  # noqa: PLR0913 - one argument for each option of the command
                     read_images(images, run, chosen, size).decode(watching)
             wait_for_all()
             if not (run.best / CONFIG).exists():
-                job = TrainJob(request, read_images(images, run, chosen, size), device, watching, tuple(log))
+                job = TrainJob(request, read_images(images, run, chosen, size), device, watching, tuple(log), shard)
                 job.run(pretrained, teacher)
-            run.checkpoint("train", "last").unlink(missing_ok=True)
+            if is_first():
+                run.checkpoint("train", "last").unlink(missing_ok=True)
         return Trained(path=root, is_first=is_first())
 
 

@@ -1,6 +1,7 @@
 """The training behind `anmok train`: from images that are ready to a model in best/."""
 
 import json
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -37,11 +38,14 @@ class TrainJob:
     device: torch.device
     observer: Observer
     logs: tuple[str, ...]
+    shard: bool
 
     def run(self, pretrained: bool | str | Path, teacher: str | Path | nn.Module | None) -> None:  # noqa: FBT001
         """Train, test, save."""
         images, request = self.images, self.request
         torch.manual_seed(request.seed)
+        if self.shard:  # it warns of a danger that the zoo avoids: no output of a block is changed in place
+            warnings.filterwarnings("ignore", "FSDP2-wrapped module", UserWarning)
         classifier = self._classifier(pretrained)
         balanced = request.recipe.class_balance is ClassBalance.LOSS
         classes = images.data.classes
@@ -56,6 +60,7 @@ class TrainJob:
             class_weights=class_weights(images.labels(*images.learned), len(classes)) if balanced else None,
             teacher=find_teacher(teacher, classes) if teacher is not None else None,
             checkpoint=images.run.checkpoint("train", "last"),
+            shard=self.shard,
             on_epoch=self._on_epoch(),
             on_step=lambda done, total: self.observer.progress(done, total, ""),
         )

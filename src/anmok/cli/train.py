@@ -19,6 +19,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     teacher: str | None = None,
     learning_rate: float | Literal["auto"] | None = None,
     seed: int = 0,
+    shard: bool = False,
     out: Path | None = None,
     log: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
 ) -> None:
@@ -42,6 +43,8 @@ def train(  # noqa: PLR0913 - one argument for each option
         A number, or "auto" to search for one.
     seed
         Makes splits and training repeatable on one machine.
+    shard
+        Share weights and optimizer state, too, among the processes that torchrun starts: less memory for each.
     out
         Run directory; the same command resumes it. runs/<name of the data>-<model> when not given.
     log
@@ -60,6 +63,6 @@ def train(  # noqa: PLR0913 - one argument for each option
     with watching() as observer:
         result = run_training(
             model, data, recipe=recipe, set=settings, pretrained=pretrained, teacher=teacher,
-            learning_rate=learning_rate, seed=seed, out=out, log=log or (), observer=observer,
+            learning_rate=learning_rate, seed=seed, shard=shard, out=out, log=log or (), observer=observer,
         )  # fmt: skip
     show_training(result)

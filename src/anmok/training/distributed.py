@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -14,7 +15,10 @@ from torch.nn.parallel import DistributedDataParallel
 from anmok.data import WHOLE, Part
 from anmok.errors import TrainingError
 from anmok.training.device import default_device
+from anmok.training.sharded import is_sharded
 
+_PATIENCE = timedelta(days=7)  # with the first process, which may have a million images to look at
+_hosts: list[distributed.ProcessGroup] = []  # the processes as they talk of what is not on an accelerator
 _LOST = ("connection closed by peer", "connection reset by peer", "broken pipe", "timed out waiting", "socket timeout")
 
 
@@ -26,8 +30,8 @@ def this_part() -> Part:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes files."""
-    return this_part().rank == 0
+    """Whether this process is the one that writes files and is watched; torchrun has said it from the start."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 @contextmanager
@@ -44,15 +48,18 @@ def process_group() -> Iterator[torch.device]:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    _hosts.append(distributed.new_group(backend="gloo", timeout=_PATIENCE))
     before = signal.signal(signal.SIGTERM, _stop)  # sent by torchrun when one of the others ends
     try:
         yield device
     except RuntimeError as error:
         if not any(text in str(error).lower() for text in _LOST):
             raise
+        before = signal.SIG_IGN  # torchrun ends the others of a lost one: not before they have said why
         raise _lost() from error
     finally:
         signal.signal(signal.SIGTERM, before)
+        _hosts.clear()
         distributed.destroy_process_group()
 
 
@@ -68,9 +75,12 @@ def _lost() -> TrainingError:
 
 def in_parallel(network: nn.Module, device: torch.device) -> nn.Module:
     """The network, its gradients averaged over the processes in the backward pass."""
-    if this_part() == WHOLE:
+    if this_part() == WHOLE or is_sharded(network):
         return network
-    return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
+    ids = [device] if device.type == "cuda" else None
+    parallel = DistributedDataParallel(network, device_ids=ids)
+    parallel.broadcast_buffers = False  # agree_on_buffers is enough; its argument is renamed from 2.13 on
+    return parallel
 
 
 def without_exchange(network: nn.Module, *, local: bool) -> AbstractContextManager[object]:
@@ -91,8 +101,17 @@ def gathered(item: Any) -> list[Any]:
     if part == WHOLE:
         return [item]
     items: list[Any] = [None] * part.world_size
-    distributed.all_gather_object(items, item)
+    distributed.all_gather_object(items, item, _hosts[0])
     return items
+
+
+def anyone(yes: bool) -> bool:  # noqa: FBT001
+    """Whether any of the processes says yes."""
+    if this_part() == WHOLE:
+        return yes
+    number = torch.tensor(int(yes))
+    distributed.all_reduce(number, distributed.ReduceOp.MAX, _hosts[0])
+    return bool(number)
 
 
 def agree_on_buffers(network: nn.Module) -> None:
@@ -105,4 +124,4 @@ def agree_on_buffers(network: nn.Module) -> None:
 def wait_for_all() -> None:
     """Go on when every process is here."""
     if this_part() != WHOLE:
-        distributed.barrier()
+        distributed.barrier(_hosts[0])

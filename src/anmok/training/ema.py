@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from anmok.training.sharded import own
+
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
     """Keep the exponential moving mean of a network's weights and buffers; `update_parameters` after each step.
@@ -17,9 +19,9 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
     def move(means: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
         share = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
         if means[0].is_floating_point():
-            torch._foreach_lerp_(list(means), list(values), share)
+            torch._foreach_lerp_(own(means), own(values), share)
         else:  # counters
-            torch._foreach_copy_(list(means), list(values))
+            torch._foreach_copy_(own(means), own(values))
 
     mean = AveragedModel(network, multi_avg_fn=torch.no_grad()(move), use_buffers=True)
     return mean.requires_grad_(requires_grad=False).eval()

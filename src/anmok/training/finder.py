@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from math import exp, isfinite, log
 
-import torch
-
 from anmok.data import Batch
 from anmok.errors import TrainingError
+from anmok.training.distributed import this_part
+from anmok.training.engine import choose_engine
 from anmok.training.job import Fit
 from anmok.training.optimizer import build_optimizer
 from anmok.training.stepper import Moment, Stepper
@@ -36,9 +36,9 @@ def find_learning_rate(job: Fit, *, steps: int = STEPS) -> RateSweep:
     Smith 2017, arXiv:1506.01186, sec. 3.3; suggested is a tenth of the rate at which the smoothed loss is lowest. The
     network is left as it was. Raises `TrainingError` where no rate makes the loss fall.
     """
-    network = job.network.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    kept = {name: value.detach().clone() for name, value in network.state_dict().items()}
     recipe = replace(job.recipe, head_epochs=0.0, ema_decay=0.0)
+    network = choose_engine(replace(job, recipe=recipe)).network
+    kept = {name: value.detach().clone() for name, value in network.state_dict().items()}
     optimizer = build_optimizer(network, recipe)
     stepper = Stepper(network, optimizer, replace(job, recipe=recipe), recipe.batch_size)
     network.train()
@@ -63,7 +63,7 @@ def find_learning_rate(job: Fit, *, steps: int = STEPS) -> RateSweep:
 
 def _batches(job: Fit) -> Iterator[Batch]:
     for epoch in cycle(range(job.recipe.epochs)):
-        yield from job.train.epoch(epoch)
+        yield from job.train.epoch(epoch, part=this_part())
 
 
 def _suggest(rates: list[float], losses: list[float]) -> float:

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anmok.training.sharded import norms, own
+
 
 class Lamb(torch.optim.Optimizer):
     """Adam's step plus the decay, stretched in every tensor to the norm of its weights, times the learning rate.
@@ -33,8 +35,8 @@ class Lamb(torch.optim.Optimizer):
 
     def _update(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         states = [self._state_of(p) for p in weights]
-        steps, means, squares = ([state[key] for state in states] for key in ("step", "exp_avg", "exp_avg_sq"))
-        gradients = [p.grad for p in weights if p.grad is not None]
+        steps, means, squares = (own(state[key] for state in states) for key in ("step", "exp_avg", "exp_avg_sq"))
+        gradients, parts = own(p.grad for p in weights if p.grad is not None), own(weights)
         first, second = group["betas"]
         torch._foreach_add_(steps, 1)
         torch._foreach_lerp_(means, gradients, 1 - first)
@@ -47,10 +49,10 @@ class Lamb(torch.optim.Optimizer):
         updates = torch._foreach_div(means, [1 - first ** float(step) for step in steps])
         torch._foreach_div_(updates, deviations)
         if group["weight_decay"]:
-            torch._foreach_add_(updates, weights, alpha=group["weight_decay"])
-            norms = zip(torch._foreach_norm(weights), torch._foreach_norm(updates), strict=True)
-            torch._foreach_mul_(updates, [torch.where((w > 0) & (u > 0), w / u, 1.0) for w, u in norms])
-        torch._foreach_add_(weights, updates, alpha=-group["lr"])
+            torch._foreach_add_(updates, parts, alpha=group["weight_decay"])
+            lengths = zip(norms(parts, weights[0]), norms(list(updates), weights[0]), strict=True)
+            torch._foreach_mul_(updates, [torch.where((w > 0) & (u > 0), w / u, 1.0) for w, u in lengths])
+        torch._foreach_add_(parts, updates, alpha=-group["lr"])
 
     def _state_of(self, weight: Tensor) -> dict[str, Tensor]:
         state = self.state[weight]

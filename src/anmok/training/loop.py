@@ -4,13 +4,13 @@ import time
 from dataclasses import asdict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anmok.data import BatchSource
 from anmok.errors import TrainingError
 from anmok.training.checkpoint import State, read_checkpoint, write_checkpoint
-from anmok.training.distributed import is_first, this_part
-from anmok.training.ema import averaged
+from anmok.training.distributed import this_part
+from anmok.training.engine import choose_engine
 from anmok.training.inference import share_correct
 from anmok.training.job import EpochProgress as EpochProgress
 from anmok.training.job import Fit as Fit
@@ -42,18 +42,17 @@ class _Training:
     def __init__(self, job: Fit) -> None:
         recipe = job.recipe
         self._job, self._recipe = job, recipe
-        self._network: nn.Module = job.network.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = build_optimizer(self._network, recipe)
-        mean = averaged(self._network, recipe.ema_decay) if recipe.ema_decay else None
-        self._judged: nn.Module = mean.module if mean else self._network
-        self._state = State(self._network, optimizer, mean, _copy(self._judged) if job.select else {})
-        self._mean = mean
+        self._engine = engine = choose_engine(job)
+        optimizer = build_optimizer(engine.network, recipe)
+        self._state = State(engine.network, optimizer, engine.mean, {})
+        if job.select:
+            self._state.best.update(self._weights())
         self._result = FitResult(micro_batch=recipe.batch_size)
         if job.checkpoint and job.checkpoint.exists():
             stored = read_checkpoint(job.checkpoint, self._state)
             stored["accuracies"] = {int(k): v for k, v in stored["accuracies"].items()}
             self._result = FitResult(**stored)
-        self._stepper = Stepper(self._network, optimizer, job, self._result.micro_batch)
+        self._stepper = Stepper(engine.network, optimizer, job, self._result.micro_batch)
         self._clock = self._saved = time.monotonic()
         self._saving = 0.0  # seconds that the last checkpoint took
         self._note = ""
@@ -81,11 +80,8 @@ class _Training:
 
     def finish(self) -> FitResult:
         """Leave the network with its best weights."""
-        if self._job.select:
-            self._network.load_state_dict(self._state.best)
-        elif self._mean is not None:
-            self._network.load_state_dict(self._mean.module.state_dict())
-        self._network.eval()
+        self._engine.leave(self._state.best if self._job.select else self._weights())
+        self._job.network.eval()
         return self._result
 
     def _steps(self) -> None:
@@ -93,13 +89,13 @@ class _Training:
         loss = torch.tensor(result.loss_sum, device=job.device)
         seen: Tensor | int = result.seen
         first = result.epochs * steps
-        self._network.train()
+        self._engine.network.train()
         for batch in job.train.epoch(result.epochs, start=result.step, part=this_part()):
             set_learning_rate(self._state.optimizer, self._recipe, first + result.step, self._recipe.epochs * steps)
             part_loss, count = self._stepper.step(batch, Moment(result.epochs, result.step))
             loss, seen = loss + part_loss, seen + count
-            if self._mean is not None:
-                self._mean.update_parameters(self._network)
+            if self._engine.mean is not None:
+                self._engine.mean.update_parameters(self._engine.network)
             result.step += 1
             result.micro_batch = self._stepper.micro_batch
             if job.on_step:
@@ -123,18 +119,20 @@ class _Training:
 
     def _evaluate(self, select: BatchSource) -> None:
         result = self._result
-        accuracy = share_correct(self._judged, select, self._job.device)
+        with self._engine.evaluable() as network:
+            accuracy = share_correct(network, select, self._job.device)
         result.accuracies[result.epochs] = accuracy
         if accuracy >= result.best_accuracy:  # of equals the later: it was trained at a lower learning rate
             result.best_accuracy, result.best_epoch, result.stale = accuracy, result.epochs, 0
-            self._state.best.update(_copy(self._judged))
+            self._state.best.update(self._weights())
         else:
             result.stale += 1
 
     def _checkpoint_is_due(self) -> bool:
-        if self._job.checkpoint is None or not is_first():
+        if self._job.checkpoint is None:
             return False
-        return time.monotonic() - self._saved > max(CHECKPOINT_SECONDS, self._saving / CHECKPOINT_SHARE)
+        pause = max(CHECKPOINT_SECONDS, self._saving / CHECKPOINT_SHARE)
+        return self._engine.all_save(due=time.monotonic() - self._saved > pause)
 
     def _save(self) -> None:
         """Write a checkpoint; where that fails, the training goes on and the one before stays."""
@@ -146,6 +144,10 @@ class _Training:
             self._note = f"the checkpoint cannot be written ({error.strerror or error}): the one before is kept"
         self._saved = time.monotonic()
         self._saving = self._saved - start
+
+    def _weights(self) -> dict[str, Tensor]:
+        """A copy of the weights that are judged."""
+        return {k: v.detach().clone() for k, v in self._engine.judged.state_dict().items()}
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -171,7 +173,3 @@ class _Training:
 def _evaluation_is_due(epoch: int, recipe: Recipe) -> bool:
     """Whether one of the evenly spread evaluations falls on this epoch; the last epoch always has one."""
     return epoch * recipe.evaluations // recipe.epochs > (epoch - 1) * recipe.evaluations // recipe.epochs
-
-
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {k: v.detach().clone() for k, v in network.state_dict().items()}

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from anmok.training.sharded import part_like, whole
+
 _ROUNDS = 5  # of Newton and Schulz
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # of the polynomial that takes singular values to about 1; Jordan's
 _ADAM_STEP = 0.2  # root mean square of a step of AdamW, which those of matrices are given
@@ -56,9 +58,11 @@ class Muon(torch.optim.Optimizer):
         directions = torch._foreach_add(gradients, means, alpha=group["momentum"])
         torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
         for weight, direction in zip(weights, directions, strict=True):
-            matrix = rearrange(direction, "out ... -> out (...)")
+            full = whole(direction)  # rows of a matrix that others have take part too
+            matrix = rearrange(full, "out ... -> out (...)")
             length = _ADAM_STEP * sqrt(max(matrix.shape))
-            weight.add_(orthogonalised(matrix).view_as(direction), alpha=-group["lr"] * length)
+            step = orthogonalised(matrix).view_as(full)
+            weight.add_(part_like(step, weight), alpha=-group["lr"] * length)
 
     def _adam_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         states = [self._state_of(p, "exp_avg", "exp_avg_sq", "step") for p in weights]

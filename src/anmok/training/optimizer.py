@@ -12,6 +12,7 @@ from anmok.training.lamb import Lamb
 from anmok.training.muon import Muon
 from anmok.training.recipe import Recipe
 from anmok.training.schedule import learning_rate, peak, share_below_head
+from anmok.training.sharded import is_sharded
 
 
 class _Place(NamedTuple):
@@ -34,7 +35,8 @@ def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer
             return torch.optim.AdamW(groups, lr=rate, betas=recipe.betas, eps=recipe.epsilon, fused=True)
         case Optimizer.SGD:
             momentum = recipe.momentum
-            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+            fused = not is_sharded(network)  # for parts of weights PyTorch has no fused step of SGD
+            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
         case Optimizer.LAMB:
             return Lamb(groups, lr=rate, betas=recipe.betas, eps=recipe.epsilon)
         case Optimizer.RMSPROP:
@@ -67,7 +69,7 @@ def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     members: dict[_Place, list[Tensor]] = {}
     for name, p in network.named_parameters():
         if p.requires_grad:
-            stays = p.squeeze().ndim <= 1 or name in kept
+            stays = sum(length > 1 for length in p.shape) <= 1 or name in kept
             in_head = layers is not None and name in layers.head
             turns = recipe.optimizer is Optimizer.MUON and not (stays or in_head or _is_depthwise(p))
             place = _Place(stays, layers.numbers[name] if layers else 0, in_head, turns)

@@ -1,5 +1,7 @@
 """One step of the optimiser after another."""
 
+from math import ceil
+from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +13,14 @@ from anmok.errors import RequestError, TrainingError
 from anmok.evaluation.evaluating import evaluating
 from anmok.shapes import Images, Logits
 from anmok.training.device import autocast, resolve
-from anmok.training.distributed import in_parallel, summed, this_part, without_exchange
+from anmok.training.distributed import anyone, in_parallel, summed, this_part, without_exchange
 from anmok.training.heads import AllHeads
 from anmok.training.job import Fit
 from anmok.training.losses import Losses
 from anmok.training.recipe import Distillation
+from anmok.training.sharded import is_sharded
+
+_FIRST = 2  # steps that need the most memory: those without and with the optimiser's state
 
 
 class Moment(NamedTuple):
@@ -45,6 +50,10 @@ class Stepper:
         if job.recipe.grad_checkpointing:
             _checkpoint_gradients(network)
         self._engine = in_parallel(heads, job.device)
+        alone = self._part == WHOLE
+        self._share = 0 if alone else _largest_share(job.recipe.batch_size, self._part.world_size)
+        self._caution = 0 if alone or is_sharded(network) else _FIRST
+        self._careful = self._caution  # steps to come of which the processes agree whether memory was enough
         self._note = ""
 
     def take_note(self) -> str:
@@ -63,32 +72,56 @@ class Stepper:
             views, targets = mix(views, soft, recipe.mixing, random)
         count = len(targets) if self._part == WHOLE else summed(torch.tensor(len(targets), device=device))
         views = views.contiguous(memory_format=torch.channels_last)
-        while True:
-            try:
-                # Anew at each try, so that dropout does not depend on what memory there is.
-                _seed(device, (self._job.seed, *moment, self._part.rank))
-                return summed(self._learn(views, targets, count)), count
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._halve()
+        while (total := self._try(views, targets, count, moment)) is None:
+            self._halve()
+        self._careful = max(0, self._careful - 1)
+        return summed(total), count
 
-    def _learn(self, images: Images, targets: Tensor, count: Tensor | int) -> Tensor:
-        """Gradients of the mean over all `count` images, in micro batches; then a step. The local sum of losses."""
+    def _try(self, images: Images, targets: Tensor, count: Tensor | int, moment: Moment) -> Tensor | None:
+        """A step along the gradients of the mean over all `count` images; the local sum of losses.
+
+        None where memory is too short for it. Where it may be so in one process of several, gradients are exchanged
+        when all have theirs; otherwise while they come, and who fails then cannot be helped by the others.
+        """
+        shortage, careful = _Shortage(), self._careful > 0
+        with shortage:
+            # Anew at each try, so that dropout does not depend on what memory there is.
+            _seed(images.device, (self._job.seed, *moment, self._part.rank))
+            total = self._gradients(images, targets, count, exchange=not careful)
+            if not careful:
+                self._update()
+        if careful:
+            if anyone(shortage.happened):
+                return None
+            with shortage:
+                self._loss(images[:0], targets[:0]).backward()  # adds zeros, and exchanges
+                self._update()
+        if shortage.happened and self._part != WHOLE:
+            raise TrainingError(
+                f"Process {self._part.rank + 1} of {self._part.world_size} ran out of memory. "
+                "Choose a smaller batch_size, or more processes."
+            )
+        return None if shortage.happened else total
+
+    def _gradients(self, images: Images, targets: Tensor, count: Tensor | int, *, exchange: bool) -> Tensor:
+        """Gradients in micro batches, as many in each process; exchanged with the last of them, or not."""
         self._optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=images.device)
-        parts = list(zip(images.split(self.micro_batch), targets.split(self.micro_batch), strict=True))
-        for index, (part, wanted) in enumerate(parts):
-            with without_exchange(self._engine, local=index < len(parts) - 1):
+        size, rounds = self.micro_batch, max(1, ceil(max(len(images), self._share) / self.micro_batch))
+        for index in range(rounds):
+            chosen = slice(index * size, (index + 1) * size)
+            with without_exchange(self._engine, local=index < rounds - 1 or not exchange):
                 with autocast(self._precision, self._job.device):
-                    loss = self._loss(part, wanted)
+                    loss = self._loss(images[chosen], targets[chosen])
                 # Processes average their gradients: what each gives is its share, times their number.
                 (loss * self._part.world_size / count).backward()
             total += loss.detach()
+        return total
+
+    def _update(self) -> None:
         if self._job.recipe.clip_norm:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._job.recipe.clip_norm)
         self._optimizer.step()
-        return total
 
     def _loss(self, images: Images, targets: Tensor) -> Tensor:
         if len(images) == 0:  # nothing of a last batch is ours, but the others wait for our gradients: zeros
@@ -107,21 +140,34 @@ class Stepper:
         return None if self._teacher is None else self._teacher(images).float()
 
     def _halve(self) -> None:
-        if self._part != WHOLE:
-            raise TrainingError(
-                f"Process {self._part.rank + 1} of {self._part.world_size} ran out of memory. "
-                "Choose a smaller batch_size, or more processes."
-            )
-        if self.micro_batch == 1:
+        size = min(self.micro_batch, self._share or self.micro_batch)
+        if size == 1:
             raise TrainingError("Not even one image fits in memory. Choose a smaller model or a smaller image size.")
-        self.micro_batch //= 2
+        self.micro_batch, self._careful = size // 2, self._caution
         self._note = f"out of memory: the batch is now worked off in parts of {self.micro_batch} images"
+
+
+class _Shortage:
+    """A context that ends where memory runs out, and remembers that it did."""
+
+    happened = False
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        self.happened = error is not None and is_out_of_memory(error)
+        return self.happened
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on whichever device."""
     known = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in known)
+
+
+def _largest_share(batch_size: int, world_size: int) -> int:
+    """Images of a batch that one of the processes has at most: they are dealt out in pairs."""
+    return 2 * ceil(ceil(batch_size / 2) / world_size)
 
 
 def _seed(device: torch.device, entropy: tuple[int, ...]) -> None:
