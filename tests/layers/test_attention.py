@@ -28,6 +28,23 @@ def test_groups_of_places_attend_each_with_its_own_bias(learns):
     torch.testing.assert_close(together, torch.stack(apart, dim=1))
 
 
+@pytest.mark.parametrize("biased", [False, True])
+def test_in_bfloat16_answers_and_gradients_differ_by_rounding_alone(biased):
+    inputs = [torch.randn(2, 9, 8).bfloat16() for _ in range(3)]
+    bias = torch.randn(2, 9, 9) if biased else None
+    upstream = torch.randn(2, 9, 8)
+
+    def trained(dtype):
+        leaves = [x.to(dtype).requires_grad_() for x in inputs]
+        y = attend(*leaves, num_heads=2, bias=bias)
+        y.backward(upstream.to(dtype))
+        assert y.dtype == dtype
+        return torch.stack([y.detach(), *(leaf.grad for leaf in leaves)]).double()
+
+    exact = trained(torch.float32)
+    assert (trained(torch.bfloat16) - exact).norm() < 0.02 * exact.norm()
+
+
 def test_a_bias_of_minus_infinity_hides_a_value():
     q, k, v = torch.randn(3, 1, 4, 8).unbind(0)
     hidden = torch.zeros(1, 4, 4)

@@ -3,6 +3,7 @@
 from anmok.layers.activation import Activation as Activation
 from anmok.layers.attention import attend as attend
 from anmok.layers.attention import check_heads as check_heads
+from anmok.layers.autocast import for_products as for_products
 from anmok.layers.ceil_max_pool import CeilMaxPool as CeilMaxPool
 from anmok.layers.conv2d import Conv2d as Conv2d
 from anmok.layers.conv_norm import ConvNorm as ConvNorm

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from anmok.layers.autocast import for_products
 from anmok.shapes import FeatureMap
 
 
@@ -21,9 +22,7 @@ def depthwise_conv2d(
     x: FeatureMap, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
 ) -> Float[Tensor, "b c rows columns"]:
     """Each channel under a filter of its own, with gradients for training; heeds bfloat16 autocast."""
-    if torch.is_autocast_enabled("cpu"):
-        x, weight = (tensor.to(torch.get_autocast_dtype("cpu")) for tensor in (x, weight))
-    return _Filtering.apply(x, weight, stride, padding)  # type: ignore[no-untyped-call]
+    return _Filtering.apply(for_products(x), for_products(weight), stride, padding)  # type: ignore[no-untyped-call]
 
 
 class _Filtering(torch.autograd.Function):

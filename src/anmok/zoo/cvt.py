@@ -15,10 +15,21 @@ from operator import mul
 import torch
 from einops import rearrange, reduce, repeat
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention, silu
+from torch.nn.functional import silu
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, ImageSizes, Kind, Paper, Spec, linear_head
-from anmok.layers import Conv2d, ConvNorm, DropPath, Linear, TokenGrid, check_heads, drop_path_rates, truncated_normal
+from anmok.layers import (
+    Conv2d,
+    ConvNorm,
+    DropPath,
+    Linear,
+    TokenGrid,
+    attend,
+    check_heads,
+    drop_path_rates,
+    for_products,
+    truncated_normal,
+)
 from anmok.shapes import Embedding, FeatureMap, Tokens
 
 
@@ -90,15 +101,13 @@ class ConvAttention(nn.Module):
 
     def forward(self, x: TokenGrid) -> Tokens:
         """Each token as a weighted sum over the keys' coarser grid and the class token."""
+        x = x._replace(tokens=for_products(x.tokens))
         map, class_token = x.map(), x.tokens[:, : x.tokens.shape[1] - x.height * x.width]
         mixed = (_tokens(mix(map)) for mix in (self.mix_q, self.mix_k, self.mix_v))
         if class_token.shape[1]:
             mixed = (torch.cat((class_token, tokens), dim=1) for tokens in mixed)
-        projected = (linear(tokens) for linear, tokens in zip((self.q, self.k, self.v), mixed, strict=True))
-        split = "b n (heads d) -> b heads n d"
-        q, k, v = (rearrange(tokens, split, heads=self.num_heads) for tokens in projected)
-        attended = scaled_dot_product_attention(q, k, v, scale=self.scale)
-        return self.project(rearrange(attended, "b heads n d -> b n (heads d)"))
+        q, k, v = (linear(tokens) for linear, tokens in zip((self.q, self.k, self.v), mixed, strict=True))
+        return self.project(attend(q, k, v, num_heads=self.num_heads, scale=self.scale))
 
 
 class QuickGELU(nn.Module):

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import nn
 
 from anmok.backbone import Architecture, Backbone, Kind, Paper, linear_head
-from anmok.layers import DropPath, TokenGrid, drop_path_rates, truncated_normal
+from anmok.layers import DropPath, TokenGrid, drop_path_rates, for_products, truncated_normal
 from anmok.shapes import Tokens
 from anmok.zoo.localvit import LocalFeedForward
 from anmok.zoo.swin import MeanPool, PatchMerging, PatchStem, SwinSpec, WindowAttention, Windows
@@ -44,7 +44,7 @@ class LocalSwinBlock(nn.Module):
 
     def _attend(self, x: TokenGrid) -> Tokens:
         windows = Windows(x.height, x.width, self.window, shifted=self.shifted)
-        cut = windows.cut(rearrange(x.tokens, "b (h w) d -> b h w d", h=x.height))
+        cut = windows.cut(rearrange(for_products(x.tokens), "b (h w) d -> b h w d", h=x.height))
         return rearrange(windows.join(self.attention(cut, windows)), "b h w d -> b (h w) d")
 
 

@@ -23,6 +23,7 @@ from anmok.layers import (
     attend,
     check_heads,
     drop_path_rates,
+    for_products,
     pad_to_multiple,
     relative_bias,
     truncated_normal,
@@ -131,7 +132,7 @@ class SwinBlock(nn.Module):
 
     def _attend(self, x: TokenGrid) -> Tokens:
         windows = Windows(x.height, x.width, self.window, shifted=self.shifted)
-        cut = windows.cut(rearrange(x.tokens, "b (h w) d -> b h w d", h=x.height))
+        cut = windows.cut(rearrange(for_products(x.tokens), "b (h w) d -> b h w d", h=x.height))
         return rearrange(windows.join(self.attention(cut, windows)), "b h w d -> b (h w) d")
 
 
