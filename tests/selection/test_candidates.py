@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from anmok.backbone import Kind
@@ -32,6 +34,19 @@ def test_without_a_pattern_the_small_preset_of_every_family_races() -> None:
     found = find_models([])
     assert {"mlp_nano", "resnet_nano", "vit_nano", "cmt_nano"} <= set(found)
     assert all(require_model(name).is_ours for name in found)
+
+
+def test_networks_from_elsewhere_are_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_candidates.py").write_text(
+        "from torch import nn\n\n"
+        "def make(num_classes):\n"
+        "    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes))\n"
+    )
+    assert find_models(["vit_nano", "own_candidates:make"]) == ["own_candidates:make", "vit_nano"]
+    assert require_model("own_candidates:make").architecture.kind is Kind.MLP
+    with pytest.raises(UnknownNameError, match=r"^The module own_candidates has no callable 'mak'\. Check the name"):
+        find_models(["own_candidates:mak"])
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:

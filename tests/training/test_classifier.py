@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anmok.errors import SpecError, WeightsError
+from anmok.errors import SpecError, UnknownNameError, WeightsError
 from anmok.training.classifier import CONFIG, ClassifierConfig, ImageClassifier, load_classifier, save_classifier
 
 SCALED = ClassifierConfig(
@@ -54,3 +54,28 @@ def test_a_family_that_cannot_be_scaled_says_so(saved: Path) -> None:
     (saved / CONFIG).write_text(json.dumps(stored))
     with pytest.raises(SpecError, match="Compound scaling multiplies depths and widths: MlpSpec has none"):
         load_classifier(saved)
+
+
+def test_a_network_of_ones_own_comes_back_where_its_module_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lazy_networks.py").write_text(
+        "from torch import nn\n\n"
+        "def make(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))\n"
+    )
+    config = ClassifierConfig(
+        model="lazy_networks:make", classes=("a", "b", "c"), image_size=8, mean=(0.5,) * 3, std=(0.2,) * 3
+    )
+    before = ImageClassifier(config).eval()
+    save_classifier(before, tmp_path / "best")
+    after = load_classifier(tmp_path / "best")
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.equal(after(images), before(images))
+    stored = json.loads((tmp_path / "best" / CONFIG).read_text()) | {"model": "gone_networks:make"}
+    (tmp_path / "best" / CONFIG).write_text(json.dumps(stored))
+    with pytest.raises(UnknownNameError) as error:
+        load_classifier(tmp_path / "best")
+    assert str(error.value) == (
+        "'gone_networks:make' needs the module gone_networks, which is neither installed nor in "
+        f"'{tmp_path}'. Repeat this in the folder where it lies."
+    )

@@ -11,7 +11,7 @@ from torch import nn
 from anmok.api.train_images import TrainImages
 from anmok.api.train_request import TrainRequest
 from anmok.backbone import Backbone
-from anmok.catalogue import create_model, require_model
+from anmok.catalogue import create_model, require_model, split_tag
 from anmok.data.atomic import written_whole
 from anmok.evaluation.measurements import Measurement
 from anmok.evaluation.metrics import Proportion, accuracy
@@ -75,7 +75,7 @@ class TrainJob:
 
     def _classifier(self, pretrained: bool | str | Path) -> ImageClassifier:  # noqa: FBT001
         request, images, recipe = self.request, self.images, self.request.recipe
-        name = request.model.partition(".")[0]
+        name, _ = split_tag(request.model)
         has_auxiliary = hasattr(require_model(name).spec, "auxiliary") and recipe.auxiliary_weight > 0
         pretrained = _weights_of_run(pretrained)
         backbone = create_model(

@@ -6,6 +6,7 @@ from anmok.catalogue.cards import card as card
 from anmok.catalogue.create import create_model as create_model
 from anmok.catalogue.names import list_models as list_models
 from anmok.catalogue.names import require_model as require_model
+from anmok.catalogue.names import split_tag as split_tag
 from anmok.catalogue.public import PublicWeights as PublicWeights
 from anmok.catalogue.scaling import scale as scale
 from anmok.catalogue.segmenters import create_segmenter as create_segmenter

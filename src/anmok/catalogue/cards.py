@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from anmok.backbone import ImageSizes, Kind, Paper
-from anmok.catalogue.names import Preset, children, parents, require_model
+from anmok.catalogue.names import Preset, children, parents, require_model, split_tag
 from anmok.catalogue.public import PublicWeights, find_public, read_public
 from anmok.catalogue.published import read_families, read_published
 
@@ -53,7 +53,7 @@ class Card:
 
 def card(name: str) -> Card:
     """Describe a preset, or one of its public weight files (preset.tag)."""
-    name, _, tag = name.partition(".")
+    name, tag = split_tag(name)
     preset = require_model(name)
     architecture = preset.architecture
     row = read_published().get(name, {})

@@ -7,7 +7,8 @@ from typing import Any, Literal, overload
 
 from anmok.backbone import Backbone, FeatureList, Spec
 from anmok.catalogue.fetch import FILES, fetch, fetch_from_hub
-from anmok.catalogue.names import Preset, require_model
+from anmok.catalogue.foreign import ForeignSpec
+from anmok.catalogue.names import Preset, require_model, split_tag
 from anmok.catalogue.public import find_public, read_public
 from anmok.catalogue.weights import SUFFIXES, count_classes, fit_weights, read_weights
 from anmok.errors import RequestError, SpecError, WeightsError
@@ -63,11 +64,12 @@ def create_model(  # noqa: PLR0913 - timm's signature
     has 1000. `img_size` is what it is built for; other sizes that the architecture can take work all the same.
     `spec` has other numbers than the preset's, such as `scale` gives; no weights fit them. `auxiliary` adds the
     classifiers that only training uses, where the paper has some: `training_logits`. `features_only` gives a
-    `FeatureList`. `anmok models` lists the names.
+    `FeatureList`. `anmok models` lists the names; beside them there are timm:NAME, hf:ID (of transformers) and
+    module:callable, which runs code of the user's own.
     """
     if not features_only and out_indices is not None:
         raise RequestError(f"out_indices chooses among feature maps: got {out_indices}. Add features_only=True.")
-    name, _, tag = name.partition(".")
+    name, tag = split_tag(name)
     preset = require_model(name)
     build = preset.architecture.model
     if not issubclass(build, Backbone):
@@ -76,13 +78,16 @@ def create_model(  # noqa: PLR0913 - timm's signature
         raise RequestError(
             f"Weights fit the numbers of a preset: got another spec and pretrained={pretrained}. Drop one."
         )
-    provenance, path = _find_weights(name, tag, pretrained)
-    tensors = read_weights(path, preset.family) if path else None
-    if num_classes is None:
-        num_classes = 1000 if tensors is None else count_classes(tensors)
     numbers = wished_spec(
         preset, spec=spec, img_size=img_size, drop_rate=drop_rate, drop_path_rate=drop_path_rate, auxiliary=auxiliary
     )
+    usual_classes = 1000
+    if isinstance(numbers, ForeignSpec) and pretrained is True:  # its maker brings the weights
+        numbers, pretrained, usual_classes = replace(numbers, pretrained=True), False, numbers.own_classes
+    provenance, path = _find_weights(name, tag, pretrained)
+    tensors = read_weights(path, preset.family) if path else None
+    if num_classes is None:
+        num_classes = usual_classes if tensors is None else count_classes(tensors)
     model = build(numbers, num_classes=num_classes, in_chans=in_chans)
     if tensors is not None and path:
         fit_weights(model, tensors, preset.family, source=path)

@@ -12,15 +12,18 @@ from typing import NamedTuple
 
 import anmok.zoo
 from anmok.backbone import Architecture, Spec, Task
+from anmok.catalogue.foreign import read_foreign
 from anmok.catalogue.public import read_public
-from anmok.errors import UnknownNameError
+from anmok.errors import RequestError, UnknownNameError
+
+FOREIGN = "foreign"  # the family of all that is not of the zoo
 
 
 class Preset(NamedTuple):
     """What a name stands for."""
 
     name: str
-    family: str  # the zoo file
+    family: str  # the zoo file, or FOREIGN
     architecture: Architecture
     spec: Spec
 
@@ -32,6 +35,8 @@ class Preset(NamedTuple):
     @property
     def summary(self) -> str:
         """What the family is, in a sentence: the first of its file in the zoo."""
+        if self.family == FOREIGN:
+            raise RequestError(f"Cards describe the models of the zoo: got '{self.name}'. `anmok models` lists them.")
         first = (_module(self.family).__doc__ or "").partition("\n")[0].partition(": ")[2]
         return first[:1].upper() + first[1:]
 
@@ -58,13 +63,30 @@ def list_models(
 
 
 def require_model(name: str) -> Preset:
-    """What the name stands for; raises `UnknownNameError` with the nearest names where it is none."""
+    """What the name stands for: a preset, or a network from elsewhere (timm:NAME, hf:ID, module:callable).
+
+    Raises `UnknownNameError` where it is none, with the nearest names, and `RequestError` for a network from
+    elsewhere that cannot be made.
+    """
+    if is_foreign(name):
+        return Preset(name, FOREIGN, *read_foreign(name))
     presets = _presets()
     if name in presets:
         return presets[name]
     near = get_close_matches(name, presets, n=1, cutoff=0.85) or get_close_matches(name, presets, n=3, cutoff=0.5)
     remedy = f"Did you mean {_alternatives(near)}?" if near else "`anmok models` lists all names."
     raise UnknownNameError(f"No backbone is called '{name}'. {remedy}")
+
+
+def is_foreign(name: str) -> bool:
+    """Whether the name is that of a network from elsewhere: timm:NAME, hf:ID or module:callable."""
+    return ":" in name
+
+
+def split_tag(name: str) -> tuple[str, str]:
+    """A preset's name and the tag of its public weights; names of networks from elsewhere are left whole."""
+    preset, _, tag = (name, "", "") if is_foreign(name) else name.partition(".")
+    return preset, tag
 
 
 def parents(family: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from anmok.backbone import Segmenter
 from anmok.catalogue.create import create_model, wished_spec
-from anmok.catalogue.names import require_model
+from anmok.catalogue.names import require_model, split_tag
 from anmok.errors import RequestError
 from anmok.zoo.unet import PaddedUNet
 
@@ -24,7 +24,7 @@ def create_segmenter(  # noqa: PLR0913 - create_model's signature
     'unet' is that of 2015; 'resnet50' becomes the contracting path of a U-Net, to which the other wishes apply as in
     `create_model`. `drop_rate` is the dropout at the end of the contracting path.
     """
-    preset = require_model(name.partition(".")[0])
+    preset = require_model(split_tag(name)[0])
     build = preset.architecture.model
     if not issubclass(build, Segmenter):
         encoder = create_model(

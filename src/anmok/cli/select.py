@@ -34,7 +34,8 @@ def select(  # noqa: PLR0913 - one argument for each option
     max_memory
         Upper bound for the memory that one image takes, such as 512MiB.
     models
-        Names or wildcards of the models that race; the small preset of every family when not given.
+        Names or wildcards of the models that race, timm:NAME, hf:ID and module:callable among them; the small
+        preset of every family when not given.
     epochs
         Epochs at the full data; as many as the budget allows when not given.
     image_size

@@ -28,7 +28,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     Parameters
     ----------
     model
-        Name in the zoo.
+        Name in the zoo; or timm:NAME, hf:ID (transformers), module:callable.
     data
         What `anmok select` takes: a folder, a manifest, hf://owner/name, shards, or "fashion".
     recipe

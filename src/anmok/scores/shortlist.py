@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import nn
 
 from anmok.backbone import Kind
-from anmok.catalogue import create_model, require_model
+from anmok.catalogue import create_model, require_model, split_tag
 from anmok.data import ImageData, nested_fraction
 from anmok.errors import AnmokError, RequestError
 from anmok.evaluation.measurements import Measurement
@@ -98,7 +98,7 @@ def _measurement(row: Scored, name: str, value: float) -> Measurement:
 
 def pretrained(name: str, weights: bool | str | Path = True, *, img_size: int | None = None) -> Pretrained:  # noqa: FBT001, FBT002 - as in create_model
     """A preset of the zoo with weights; names, weights and sizes are those of `create_model`."""
-    preset = require_model(name.partition(".")[0])
+    preset = require_model(split_tag(name)[0])
     return Pretrained(
         name=name,
         kind=preset.architecture.kind,

@@ -20,16 +20,15 @@ LIMITS = {
 
 
 def find_models(patterns: Sequence[str]) -> list[str]:
-    """The catalogue's models that match any pattern, sorted; without patterns, the small preset of every family.
+    """The catalogue's models that match any pattern, and those from elsewhere that are named, sorted.
+
+    Without patterns, the small preset of every family.
 
     Raises `UnknownNameError` for a name that is none.
     """
     found = set() if patterns else {name for name in list_models() if require_model(name).is_ours}
     for pattern in patterns:
-        matching = list_models(pattern)
-        if not matching:
-            require_model(pattern)
-        found.update(matching)
+        found.update(list_models(pattern) or [require_model(pattern).name])
     return sorted(found)
 
 

@@ -64,7 +64,7 @@ class RunDirectory:
 
     def checkpoint(self, model: str, stage: str) -> Path:
         """Where a training in progress keeps its state."""
-        return self.root / "trials" / model / f"{stage}.safetensors"
+        return self.root / "trials" / model.replace("/", "-").replace(":", "-") / f"{stage}.safetensors"
 
     def claim(self, request: Claim) -> None:
         """Write the request down, or check that it is the one written there."""

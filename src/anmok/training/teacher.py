@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 from torch.nn import functional
 
-from anmok.catalogue import create_model
+from anmok.catalogue import create_model, split_tag
 from anmok.errors import RequestError
 from anmok.shapes import Images, Logits
 from anmok.training.classifier import ClassifierConfig, ImageClassifier, best_of, load_classifier
@@ -53,7 +53,7 @@ def find_teacher(source: str | Path | nn.Module, classes: Sequence[str]) -> nn.M
         )
     known = backbone.pretrained_cfg
     config = ClassifierConfig(
-        model=str(source).partition(".")[0],
+        model=split_tag(str(source))[0],
         classes=tuple(classes),
         image_size=backbone.spec.img_size[0],
         mean=tuple(known["mean"]),
