@@ -133,17 +133,21 @@ def test_killed_at_any_moment_it_comes_to_the_same_decision(photos: Path, tmp_pa
     subprocess.run(command, check=True, capture_output=True)
     found = read_selection(root)
     assert found.decision.winner == result.decision.winner
-    trials = Counter((row.subject, row.conditions["fraction"]) for row in race_rows(RunDirectory(root).measurements))
+    trials = Counter(map(_name, race_rows(RunDirectory(root).measurements)))
     assert set(trials.values()) == {1}
-    undisturbed = {
-        (r.subject, r.conditions["fraction"]): r.value for r in race_rows(RunDirectory(result.path).measurements)
-    }
-    disturbed = {(r.subject, r.conditions["fraction"]): r.value for r in race_rows(RunDirectory(root).measurements)}
-    assert disturbed == undisturbed
+    undisturbed = {_name(r): r.value for r in race_rows(RunDirectory(result.path).measurements)}
+    disturbed = {_name(r): r.value for r in race_rows(RunDirectory(root).measurements)}
+    common = disturbed.keys() & undisturbed.keys()  # which trainings are worth their time depends on how long they take
+    assert len(common) >= len(MODELS)
+    assert {name: disturbed[name] for name in common} == {name: undisturbed[name] for name in common}
+
+
+def _name(row: Measurement) -> tuple[str, float, int | None]:
+    return row.subject, float(row.conditions["fraction"]), row.seed
 
 
 def _wait_for_trials(root: Path, count: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(1200):
+    for _ in range(2400):
         if process.poll() is not None:
             return
         if (root / "measurements.sqlite").exists() and len(
@@ -151,4 +155,4 @@ def _wait_for_trials(root: Path, count: int, process: "subprocess.Popen[bytes]")
         ) >= count:
             return
         time.sleep(0.05)
-    raise TimeoutError("No trial was finished in a minute.")
+    raise TimeoutError("No trial was finished in two minutes.")

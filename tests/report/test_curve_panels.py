@@ -19,9 +19,7 @@ def test_curves_pass_through_the_decisions_expectations(run: RunDirectory) -> No
         nearest = min(curve.trend, key=lambda e: abs(e.images - evidence.train_images))
         assert nearest.mean == pytest.approx(expected.mean, abs=0.01)
         assert curve.ahead.images == AHEAD * evidence.train_images
-        assert [row.conditions["images"] for row in curve.measured] == sorted(
-            row.conditions["images"] for row in curve.measured
-        )
+        assert [trial.images for trial in curve.measured] == sorted(trial.images for trial in curve.measured)
 
 
 def test_one_panel_per_model_with_all_its_points(run: RunDirectory) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from anmok.report.pareto import pareto_front, pareto_plot
 from anmok.report.svg import Canvas
-from anmok.selection.decide import decide
+from anmok.selection.decide import Status, decide
 from anmok.selection.run_directory import RunDirectory
 
 CANVAS = Canvas("pareto", 560, 440)
@@ -58,7 +58,7 @@ def test_limit_is_drawn_when_it_lies_near(run: RunDirectory) -> None:
 
 def test_of_many_models_only_the_important_are_named(run: RunDirectory) -> None:
     decision = decide(run.measurements)
-    last = decision["mlp_nano"]
+    last = replace(decision["mlp_nano"], status=Status.DROPPED)
     crowd = tuple(replace(last, model=f"mlp_{i}", cost=replace(last.cost, latency=5.0 + i)) for i in range(20))
     drawing = pareto_plot(replace(decision, candidates=(*decision.candidates, *crowd)), None, CANVAS)
     assert drawing.count('class="spot"') == 26

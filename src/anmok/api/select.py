@@ -61,6 +61,7 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
     models: Sequence[str] = (),
     epochs: int | None = None,
     image_size: int | None = None,
+    experience: str | Path | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     observer: Observer | None = None,
@@ -69,7 +70,8 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
 
     Limits hold for values measured on this machine: latency of one image on one thread (p50), parameters, and
     peak memory of one image. `epochs` (at the full data) and `image_size` are chosen from budget and images
-    when not given. The run lies in `out`, by default runs/<name of the data>; the same call resumes it.
+    when not given. What earlier runs taught is read from `experience`, by default this machine's, and added to; nothing
+    leaves the machine. The run lies in `out`, by default runs/<name of the data>; the same call resumes it.
     Raises an `AnmokError` whose message says what to do.
     """
     images = list_images(data, observer or Silent())
@@ -82,6 +84,7 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
         budget=parse_seconds(budget, "--budget"),
         epochs=epochs,
         image_size=image_size,
+        experience=str(experience) if experience else None,
         seed=seed,
     )
     with RunDirectory(Path(out) if out else Path("runs") / images.name) as run:

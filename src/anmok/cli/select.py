@@ -16,6 +16,7 @@ def select(  # noqa: PLR0913 - one argument for each option
     models: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     epochs: int | None = None,
     image_size: int | None = None,
+    experience: Path | None = None,
     seed: int = 0,
     out: Path | None = None,
 ) -> None:
@@ -40,6 +41,8 @@ def select(  # noqa: PLR0913 - one argument for each option
         Epochs at the full data; as many as the budget allows when not given.
     image_size
         Side of the training images in pixels; from the images when not given.
+    experience
+        File of earlier runs to learn from and to add this one to; one of this machine's own when not given.
     seed
         Makes splits, trainings and decision repeatable on one machine.
     out
@@ -52,6 +55,6 @@ def select(  # noqa: PLR0913 - one argument for each option
     with watching() as observer:
         result = run_selection(
             data, budget=budget, **limits, models=models or (), epochs=epochs, image_size=image_size,
-            seed=seed, out=out, observer=observer,
+            experience=experience, seed=seed, out=out, observer=observer,
         )  # fmt: skip
     show_selection(result)

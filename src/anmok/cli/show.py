@@ -16,6 +16,7 @@ from anmok.catalogue import Card, PublicWeights, Result
 from anmok.data import Audit, ImageData
 from anmok.selection.decide import Candidate, Status
 from anmok.selection.observer import Observer
+from anmok.selection.prospects import optimism, prospects
 from anmok.selection.quantities import format_count
 from anmok.selection.reasons import advice, reasons
 from anmok.serving import Prediction
@@ -93,8 +94,11 @@ def show_selection(result: Selection) -> None:
         f"\n[bold green]{decision.winner}[/] answers {100 * test.value:.1f} % [{100 * (test.low or 0):.1f}, "
         f"{100 * (test.high or 0):.1f}] of {test.n:,} untouched test images right."
     )
+    show_text(optimism(decision, test))
     for reason in reasons(decision):
         show_text(f"- {reason}")
+    for topic, sentence in prospects(decision):
+        show_text(f"- {topic}: {sentence}")
     show_text(advice(decision))
     show_text(f"\nmodel   {result.path / 'best'}\nreport  {result.report}")
 

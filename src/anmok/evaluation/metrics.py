@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import sqrt
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from anmok.evaluation.comparison import PairedComparison as PairedComparison
+from anmok.evaluation.comparison import compare_paired as compare_paired
+from anmok.evaluation.comparison import mcnemar as mcnemar
 
 _Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
@@ -25,8 +29,12 @@ def accuracy(correct: Bool[np.ndarray, " n"]) -> Proportion:
 
     Wilson 1927; it stays inside [0, 1] and covers well also near 0 and 1, where value +- 2 standard errors fails.
     """
-    n, hits = len(correct), int(correct.sum())
-    share, z2 = hits / n, _Z95**2
+    return wilson(int(correct.sum()) / len(correct), len(correct))
+
+
+def wilson(share: float, n: int) -> Proportion:
+    """The same of a share of n images that was counted elsewhere."""
+    z2 = _Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return Proportion(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
@@ -38,55 +46,6 @@ def confusion_matrix(
     """How often class i (row) was answered with class j (column)."""
     pairs = labels.astype(np.int64) * num_classes + predicted
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedComparison:
-    """Accuracy of a first minus that of a second model on the same images; shares, not points."""
-
-    difference: float
-    low: float  # 95 % interval of the difference, paired bootstrap over images
-    high: float
-    standard_error: float
-    p_value: float  # exact McNemar test of "both are equally often right"
-    n: int
-
-    @property
-    def separable(self) -> bool:
-        """Whether both the test and the interval tell the two models apart."""
-        return self.p_value < 0.05 and not self.low <= 0.0 <= self.high
-
-
-def compare_paired(
-    first: Bool[np.ndarray, " n"], second: Bool[np.ndarray, " n"], *, draws: int = 10_000, seed: int = 0
-) -> PairedComparison:
-    """Compare two models image by image.
-
-    Only the images on which one is right and the other wrong carry information; resampling images is
-    resampling three numbers (first only, second only, no difference), so one multinomial draw does it.
-    """
-    n = len(first)
-    first_only, second_only = int((first & ~second).sum()), int((second & ~first).sum())
-    difference = (first_only - second_only) / n
-    shares = [first_only / n, second_only / n, (n - first_only - second_only) / n]
-    resampled = np.random.default_rng(seed).multinomial(n, shares, size=draws)
-    differences = (resampled[:, 0] - resampled[:, 1]) / n
-    low, high = np.quantile(differences, [0.025, 0.975])
-    return PairedComparison(
-        difference=difference,
-        low=float(low),
-        high=float(high),
-        standard_error=sqrt(max(shares[0] + shares[1] - difference**2, 0.0) / n),
-        p_value=mcnemar(first_only, second_only),
-        n=n,
-    )
-
-
-def mcnemar(first_only: int, second_only: int) -> float:
-    """Two-sided exact p-value that two models are equally often right (McNemar 1947; binomial, no approximation)."""
-    trials = first_only + second_only
-    tail = sum(comb(trials, i) for i in range(min(first_only, second_only) + 1))
-    return float(min(1.0, 2 * tail / 2**trials))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What earlier data sets taught: remembered on this machine, weighed by likeness, and audited against itself."""
 
 from anmok.experience.backtest import Backtest, Replay, backtest
-from anmok.experience.fingerprint import Fingerprint, fingerprint
+from anmok.experience.fingerprint import Fingerprint, fingerprint, sample_rows
 from anmok.experience.look import look_at
 from anmok.experience.memory import Lesson, Memory, recall
 from anmok.experience.place import experience_file
@@ -26,5 +26,6 @@ __all__ = [
     "look_at",
     "prior",
     "recall",
+    "sample_rows",
     "similarity",
 ]

@@ -25,8 +25,6 @@ class Recorded:
 def read_recorded(folder: Path | None = None) -> Recorded:
     """Read `data.parquet` and `trials.parquet`, those that ship with Anmok; their per-image answers stay unread."""
     folder = folder or RECORDED
-    if not (folder / "trials.parquet").exists():
-        return Recorded((), {})
     described = pl.read_parquet(folder / "data.parquet", columns=["name", "fingerprint"])
     fingerprints = {name: Fingerprint.from_dict(json.loads(facts)) for name, facts in described.iter_rows()}
     rows = pl.read_parquet(folder / "trials.parquet", columns=[*_COLUMNS, *_ORIGIN])

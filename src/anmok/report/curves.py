@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from anmok.backbone import Kind
-from anmok.evaluation.measurements import Measurement
+from anmok.evaluation.metrics import accuracy
 from anmok.report.axes import Axis, draw_axes, inside
 from anmok.report.kinds import LOOKS, marker
 from anmok.report.scale import Scale, padded
@@ -15,7 +15,7 @@ from anmok.report.svg import Canvas, Point, drawing, group, line, polygon, polyl
 from anmok.report.wording import interval, percent, whole
 from anmok.selection.curves import Expectation
 from anmok.selection.decide import Decision
-from anmok.selection.evidence import Evidence
+from anmok.selection.evidence import Evidence, Finished
 
 AHEAD = 4  # times the images of the train split, to which the curves are drawn
 _STEPS = 12  # of a curve between two doublings of the images, at most
@@ -23,13 +23,13 @@ _STEPS = 12  # of a curve between two doublings of the images, at most
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One model's measured accuracies and its fitted power law."""
+    """One model's measured accuracies and the laws fitted to them."""
 
     model: str
     kind: Kind
-    measured: tuple[Measurement, ...]  # fewest images first
+    measured: tuple[Finished, ...]  # fewest images first
     trend: tuple[Expectation, ...]  # from the fewest images to `AHEAD` times all of them
-    exponent: float  # the error falls as n^-exponent
+    exponent: float  # at all images, the error falls as n^-exponent
 
     @property
     def ahead(self) -> Expectation:
@@ -47,14 +47,14 @@ class Panel:
 
 def read_curves(evidence: Evidence, decision: Decision) -> list[Curve]:
     """The curves of all raced models, best model first; the same posteriors as the decision's."""
-    fitted = evidence.curves()
+    fitted = evidence.belief().curves
     first = min(point.images for model in fitted for point in evidence.points(model))
     grid = np.unique(np.geomspace(first, AHEAD * evidence.train_images, 3 * _STEPS).round().astype(int)).tolist()
     return [
         Curve(
             model=candidate.model,
             kind=candidate.cost.kind,
-            measured=tuple(row for _, row in sorted(evidence.accuracies[candidate.model].items())),
+            measured=tuple(evidence.trials(candidate.model)),
             trend=tuple(fitted[candidate.model].expect(images) for images in grid),
             exponent=fitted[candidate.model].exponent,
         )
@@ -87,20 +87,20 @@ def _panel(curve: Curve, curves: Sequence[Curve], train_images: int, canvas: Can
         if other is not curve:
             parts.append(polyline(_means(other, x, y), "ghost best" if i == 0 else "ghost"))
     css = LOOKS[curve.kind].css
-    known = max(int(row.conditions["images"]) for row in curve.measured)
+    known = max(trial.images for trial in curve.measured)
     future = [e for e in curve.trend if e.images >= known] or [curve.ahead]
     band = [(x(e.images), y(e.high)) for e in future] + [(x(e.images), y(e.low)) for e in reversed(future)]
     parts += [polygon(band, f"band {css}"), polyline(_means(curve, x, y), f"curve {css}")]
-    parts += [_point(row, curve.kind, x, y) for row in curve.measured]
+    parts += [_point(trial, curve.kind, x, y) for trial in curve.measured]
     description = (
-        f"{'; '.join(f'{_images(row):,} images: {percent(row.value)} {interval(row)}' for row in curve.measured)}; "
+        f"{'; '.join(map(_describe, curve.measured))}; "
         f"expected at {whole(curve.ahead.images)} images: {percent(curve.ahead.mean)} {interval(curve.ahead)}."
     )
     return drawing(canvas, f"Learning curve of {curve.model}", description, parts)
 
 
 def _range(curves: Sequence[Curve]) -> tuple[float, float]:
-    lows = [row.low if row.low is not None else row.value for c in curves for row in c.measured]
+    lows = [accuracy(trial.correct).low for c in curves for trial in c.measured]
     highs = [e.high for c in curves for e in c.trend]
     low, high = padded(min(lows), max(highs), 0.05)
     return max(low, 0.0), min(high, 1.0)
@@ -110,13 +110,13 @@ def _means(curve: Curve, x: Scale, y: Scale) -> list[Point]:
     return [(x(e.images), y(max(e.mean, y.low))) for e in curve.trend]
 
 
-def _point(row: Measurement, kind: Kind, x: Scale, y: Scale) -> Markup:
-    at = (x(_images(row)), y(row.value))
-    marks = [marker(kind, at, 4.2, "solid")]
-    if row.low is not None and row.high is not None:
-        marks.insert(0, line((at[0], y(row.low)), (at[0], y(min(row.high, y.high))), f"whisker {LOOKS[kind].css}"))
-    return group(marks, "spot", tooltip=f"{_images(row):,} images: {percent(row.value)} {interval(row)}")
+def _point(trial: Finished, kind: Kind, x: Scale, y: Scale) -> Markup:
+    share, at = accuracy(trial.correct), (x(trial.images), y(trial.accuracy))
+    ends = [(at[0], y(share.low)), (at[0], y(min(share.high, y.high)))]
+    marks = [line(ends[0], ends[1], f"whisker {LOOKS[kind].css}"), marker(kind, at, 4.2, "solid")]
+    return group(marks, "spot", tooltip=_describe(trial))
 
 
-def _images(row: Measurement) -> int:
-    return int(row.conditions["images"])
+def _describe(trial: Finished) -> str:
+    share = accuracy(trial.correct)
+    return f"{trial.images:,} images: {percent(share.value)} {interval(share)}"

@@ -9,7 +9,7 @@ import polars as pl
 from anmok.data import read_splits
 from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurement, Measurements, Outcome
-from anmok.selection.decide import Decision, decide
+from anmok.selection.decide import Candidate, Decision, decide
 from anmok.selection.evidence import Evidence, read_evidence
 from anmok.selection.final import TEST_ACCURACY
 from anmok.selection.request import Request
@@ -58,7 +58,7 @@ def read_facts(run: RunDirectory) -> Facts:
     """
     table = RunDirectory.existing(run.root).measurements
     evidence = read_evidence(table) if table.rows(metric="train_images", subject="data") else None
-    if evidence is None or not evidence.accuracies:
+    if evidence is None or not evidence.finished:
         raise RunDirectoryError(
             f"The run in '{run.root}' has not finished a trial. Repeat its command: it resumes where it was."
         )
@@ -77,10 +77,16 @@ def read_facts(run: RunDirectory) -> Facts:
         classes=_classes(table),
         splits=splits,
         test=test[-1] if test else None,
-        answers=answers[-1] if answers else evidence.outcomes[winner, decision[winner].fraction],
+        answers=answers[-1] if answers else _select_answers(table, decision[winner]),
         environments=environments,
         measured=measured,
     )
+
+
+def _select_answers(table: Measurements, winner: Candidate) -> Outcome:
+    """Of its last trial on the most data."""
+    answers = table.outcomes(split="select", subject=winner.model)
+    return next(o for o in reversed(answers) if o.conditions["fraction"] == winner.fraction)
 
 
 def _classes(table: Measurements) -> tuple[str, ...]:

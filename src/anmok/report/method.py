@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from anmok.report.facts import Facts
 from anmok.report.wording import DASH, count, mebibytes, milliseconds
+from anmok.selection.allocation import NEAR, NEGLIGIBLE, SURE
 from anmok.selection.decide import CHEAPER, Status
-from anmok.selection.evidence import NEAR, UNLIKELY
 from anmok.selection.pilot import AUGMENTATION
 from anmok.selection.quantities import format_seconds
-from anmok.selection.race import DROPPED, RACE_ENDED
+from anmok.selection.race import RACE_ENDED
+from anmok.selection.terms import UNLIKELY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +25,17 @@ class Stage:
 class Method:
     """The numbers that the rules were applied with; the page has the words."""
 
-    rungs: tuple[int, ...]  # images of the race's nested parts, fewest first
+    parts: tuple[int, ...]  # images of the race's nested parts, fewest first
+    trainings: int
+    seeds: int  # the most on one part
     epochs: int | None  # at the full train split
     augmentation: str  # which one, and what the pilot measured; empty without a pilot
     dropped: int  # models
-    ended: str  # why the race stopped before its last rung; empty if it did not
+    ended: str  # why the race ended
     near: float  # share of accuracy
     unlikely: float  # probability
+    sure: float  # probability
+    negligible: float  # share of accuracy
     cheaper: float  # ratio of latencies
     stages: tuple[Stage, ...]
     limits: tuple[tuple[str, str], ...]  # option and value
@@ -44,13 +49,17 @@ def read_method(facts: Facts) -> Method:
     ended = facts.find(RACE_ENDED, "run")
     pilot = facts.find(AUGMENTATION, "run")
     return Method(
-        rungs=tuple(sorted({p.images for m in facts.evidence.accuracies for p in facts.evidence.points(m)})),
+        parts=tuple(sorted({trial.images for trial in facts.evidence.finished})),
+        trainings=len(facts.evidence.finished),
+        seeds=len({trial.seed for trial in facts.evidence.finished}),
         epochs=int(epochs.value) if epochs else None,
         augmentation=f"{pilot.conditions['chosen']} ({pilot.note})" if pilot else "",
-        dropped=len(facts.listed(DROPPED)),
+        dropped=sum(c.status is Status.DROPPED for c in facts.decision.candidates),
         ended=ended.note if ended else "",
         near=NEAR,
         unlikely=UNLIKELY,
+        sure=SURE,
+        negligible=NEGLIGIBLE,
         cheaper=CHEAPER,
         stages=_stages(facts),
         limits=_limits(facts),

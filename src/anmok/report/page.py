@@ -88,11 +88,7 @@ _PARETO = (Canvas("pareto-wide", 560, 440), Canvas("pareto-narrow", 350, 380))
 
 def _shares(decision: Decision) -> dict[str, Proportion]:
     """The measured accuracies of all raced models."""
-    return {
-        c.model: Proportion(value=row.value, low=row.low, high=row.high, n=row.n)
-        for c in decision.candidates
-        if (row := c.accuracy) and row.low is not None and row.high is not None and row.n is not None
-    }
+    return {c.model: c.accuracy for c in decision.candidates if c.accuracy}
 
 
 def _heat(mistakes: Mistakes, classes: tuple[str, ...]) -> list[Markup]:

@@ -7,6 +7,7 @@ from anmok.evaluation.measurements import Measurement
 from anmok.report.facts import Facts
 from anmok.report.wording import DASH, count, enumerate_names, interval, mebibytes, milliseconds, percent, points, whole
 from anmok.selection.decide import Candidate, Status
+from anmok.selection.prospects import prospects
 from anmok.selection.reasons import advice, reasons
 
 
@@ -80,6 +81,7 @@ def _accuracy(test: Measurement | None, winner: Candidate) -> Figure:
 def _doubts(facts: Facts, winner: Candidate) -> tuple[tuple[str, str], ...]:
     said = (
         ("Ties", _equivalence(facts)),
+        *prospects(facts.decision),
         ("Otherwise", advice(facts.decision)),
         ("Optimism", _optimism(facts, winner)),
     )
@@ -111,7 +113,7 @@ def _optimism(facts: Facts, winner: Candidate) -> str:
     if race is None or test is None:
         return ""
     part = "the whole train split" if winner.fraction == 1.0 else f"{percent(winner.fraction)} of the train split"
-    selected, trained = (whole(float(row.conditions["images"])) for row in (race, test))
+    selected, trained = whole(winner.images), whole(float(test.conditions["images"]))
     return (
         f"In the race, after training on {part} ({selected} images), it had {percent(race.value)} {interval(race)} "
         f"of the select images right: {points(race.value - test.value)} against the test. A choice flatters the "

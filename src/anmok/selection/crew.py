@@ -55,22 +55,30 @@ class Crew:
     ) -> Iterator[Any]:
         """Results of `job(tools, task)`, as they come; `watch` hears of every epoch of every task.
 
+        A task is asked for when a worker is free for it, so the tasks may depend on the results before; None says
+        that there is none until the next result is there.
         Raises `TrainingError` when a worker is lost, as it is when memory runs out.
         """
         stop = threading.Event()
         reader = threading.Thread(target=self._read, args=(watch, stop), daemon=True)
         reader.start()
-        futures: list[Future[Any]] = [self._pool.submit(_work, job, task) for task in tasks]
+        source, at_work = iter(tasks), set[Future[Any]]()
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            while True:
+                while len(at_work) < self.size and (task := next(source, None)) is not None:
+                    at_work.add(self._pool.submit(_work, job, task))
+                if not at_work:
+                    return
+                done = next(as_completed(at_work))
+                at_work.remove(done)
+                yield done.result()
         except BrokenProcessPool as error:
             raise TrainingError(
                 "A training process was ended from outside, probably because memory ran out. "
                 "Free some memory and repeat the command: it resumes where it was."
             ) from error
         finally:
-            for future in futures:
+            for future in at_work:
                 future.cancel()
             stop.set()
             reader.join()

@@ -1,24 +1,26 @@
 """Learning curves: what accuracy will a model reach with more images than it has seen?
 
-Error falls as a power of the number of images, err(n) = c + a n^-b (Hestness et al. 2017, arXiv:1712.00409;
-Rosenfeld et al. 2020, arXiv:1909.12673). The posterior over (a, b, c) is computed on a grid of b and c;
-a is linear given these and is integrated out. With one point seen, the prior speaks; with four, the points do.
+The posterior over the laws of `families` (Bayesian model averaging: every law counts by how well it explains the
+points) is computed on their grid; the error at the reference number of images is linear given the law and integrated
+out. With one point seen, the prior speaks; with four, the points do. A curve that no law explains, a falling one
+for instance, is taken to be so much noisier that the best law does, which widens its interval.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-_EXPONENTS = np.linspace(0.05, 1.1, 22)
-_FLOORS = np.linspace(0.0, 0.95, 20)  # irreducible error as a share of the smallest error seen
-_TRAINING_NOISE = 0.01  # standard deviation of the accuracy from one seed to another; pessimistic for n > 1,000
+from anmok.selection.families import SHAPES, START
+
+DRAWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """Accuracy after training on `images` images, with the number of images it was measured on."""
+    """Accuracy after one training on `images` images, with the number of images it was measured on."""
 
     images: int
     accuracy: float  # in [0, 1]
@@ -35,53 +37,157 @@ class Expectation:
     high: float
 
 
-class LearningCurve:
-    """The posterior of one model's power law, as draws; the same points and seed give the same draws.
+class Noise(NamedTuple):
+    """How far a measured accuracy lies from the one that is meant; standard deviations where p = 1/2.
 
-    Curves that are to be compared need different seeds: with one seed they would rise and fall together.
+    Calibrated on recorded curves; all shrink with sqrt(4 p (1 - p)) as the accuracy p nears 0 or 1.
     """
 
-    def __init__(self, points: Sequence[CurvePoint], *, seed: int, draws: int = 4000) -> None:
-        n = np.array([p.images for p in points], float)
-        error = np.array([1 - p.accuracy for p in points])
-        smoothed = (error * [p.measured_on for p in points] + 0.5) / ([p.measured_on + 1 for p in points])
-        variance = smoothed * (1 - smoothed) / [p.measured_on for p in points] + _TRAINING_NOISE**2
+    seed: float = 0.022  # of one training among trainings with other seeds
+    law: float = 0.015  # of a curve from the best law, for each doubling of the images beyond those seen
+    lasting: float = 0.6  # share of the binomial variance of the judging images that another seed does not change
+    flattery: float = 0.5  # standard errors by which the best of several looks at the judging images is too high
+    common: float = 0.35  # share of what is unknown at full data that is common to all models of one data set
 
-        b, c = (g.ravel() for g in np.meshgrid(_EXPONENTS, _FLOORS * smoothed.min(), indexing="ij"))
-        basis = n[None, :] ** -b[:, None]
-        information = (basis**2 / variance).sum(1)
-        a = np.maximum((basis * (error - c[:, None]) / variance).sum(1) / information, 0.0)  # error never rises
-        misfit = ((error - c[:, None] - a[:, None] * basis) ** 2 / variance).sum(1)
-        weight = np.exp(-0.5 * (misfit - misfit.min())) * _prior(b)
 
-        random = np.random.default_rng(seed)
-        cell = random.choice(len(b), size=draws, p=weight / weight.sum())
-        self._b, self._c = b[cell], c[cell]
-        self._a = np.maximum(a[cell] + random.standard_normal(draws) / np.sqrt(information[cell]), 0.0)
+NOISE = Noise()
+RISE, RISE_SD = 1.2, 0.5  # of logit(accuracy) over four doublings of the images, over data sets and models
+
+
+class Hearsay(NamedTuple):
+    """What is believed of a curve before its own points are read, from other models and other data sets."""
+
+    mean: float = 0.5  # accuracy at the reference number of images
+    sd: float = 0.5
+    rise: float = RISE  # of logit(accuracy) over the four doublings up to there, of a model at the level
+    rise_sd: float = RISE_SD
+    level: float = 0.5  # mean accuracy of the models, at the reference
+    fanning: float = 0.0  # by how much more a model rises for each unit of logit that it lies above the level
+
+
+NOTHING = Hearsay()
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """How likely each law of the grid is, and the error at the reference number of images under each."""
+
+    weights: Float[np.ndarray, " cells"]  # sum to 1
+    middle: Float[np.ndarray, " cells"]
+    spread: Float[np.ndarray, " cells"]
+    rises: Float[np.ndarray, " cells"]  # of logit(accuracy) over the four doublings up to there
+
+    @property
+    def rise(self) -> tuple[float, float]:
+        """Mean and variance."""
+        mean = float(self.weights @ self.rises)
+        return mean, float(self.weights @ (self.rises - mean) ** 2)
+
+    @property
+    def accuracy(self) -> float:
+        """Mean at the reference number of images."""
+        return 1 - float(self.weights @ self.middle)
+
+    @property
+    def variance(self) -> float:
+        """Of that accuracy."""
+        return float(self.weights @ (self.spread**2 + (1 - self.middle - self.accuracy) ** 2))
+
+
+def weigh(points: Sequence[CurvePoint], images: int, before: Hearsay) -> Posterior:
+    """Weigh all laws by the points; `images` is the reference.
+
+    A law counts by the misfit of the points, by how far the error and the rise that it implies lie from what was
+    believed before (the rise by Student's t with 4 degrees of freedom: a few curves are like no other), and by how
+    narrowly it determines the error. Where even the best law misfits, all variances grow until it does not.
+    """
+    ratios = SHAPES.ratios(np.array([p.images for p in points]) / images)
+    error = np.array([1 - p.accuracy for p in points])
+    variance = np.array([training_variance(p) for p in points])
+    weight = _trust(ratios, error, variance) / variance
+    information = (ratios**2 * weight).sum(1) + before.sd**-2
+    middle = ((ratios * error * weight).sum(1) + (1 - before.mean) / before.sd**2) / information
+    misfit = ((error - ratios * middle[:, None]) ** 2 * weight).sum(1)
+    unbelieved = ((1 - before.mean - middle) / before.sd) ** 2
+    rise = _rise(middle)
+    usual = before.rise + before.fanning * (_logit(1 - middle) - _logit(np.array([before.level])))
+    strange = 5 * np.log1p(((rise - usual) / before.rise_sd) ** 2 / 4)
+    score = np.log(SHAPES.prior) - 0.5 * (misfit + unbelieved + strange + np.log(information))
+    weights = np.exp(score - score.max())
+    return Posterior(weights / weights.sum(), middle, information**-0.5, rise)
+
+
+def _trust(ratios: Float[np.ndarray, "cells n"], error: np.ndarray, variance: np.ndarray) -> float:
+    """What the points are worth as they scatter around the best law: 1, or less where no law explains them."""
+    freedom = len(error) - 1
+    if freedom < 1:
+        return 1.0
+    middle = (ratios * error / variance).sum(1) / (ratios**2 / variance).sum(1)
+    misfit = float(((error - ratios * middle[:, None]) ** 2 / variance).sum(1).min())
+    return min(1.0, freedom / max(misfit, 1e-9))
+
+
+def _rise(error: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
+    return _logit(1 - error) - _logit(1 - error * START)
+
+
+def _logit(share: np.ndarray) -> np.ndarray:
+    inside = np.clip(share, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+class LearningCurve:
+    """The posterior of one model's curve, as draws; the same points and seed give the same draws.
+
+    Curves of one data set share part of their luck, because a data set makes all curves steep or flat, and
+    its judging images are easy or hard for all models alike; the rest is their own, by their seeds.
+    """
+
+    def __init__(self, points: Sequence[CurvePoint], images: int, *, seed: int, before: Hearsay = NOTHING) -> None:
+        self.posterior = weigh(points, images, before)
+        self._images = images
+        self._furthest = max((p.images for p in points), default=0)
+        judged = max((p.measured_on for p in points), default=0)
+        self._flattery = NOISE.flattery / np.sqrt(judged) / 2 if judged else 0.0
+        self._lasting = np.sqrt(NOISE.lasting / judged) / 2 if judged else 0.0
+        shape, level, self._beyond, self._judging, self._training = _deviates(seed)
+        evenly = (np.argsort(np.argsort(shape)) + 0.5) / DRAWS  # the ranks of the deviates: no share of luck is missed
+        cells = np.searchsorted(np.cumsum(self.posterior.weights)[:-1], evenly)
+        self._error = np.clip(self.posterior.middle[cells] + self.posterior.spread[cells] * level, 1e-4, 1.0)
+        drawn, self._place = np.unique(cells, return_inverse=True)
+        self._shapes = SHAPES.part(drawn)
 
     def draws(self, images: float) -> Float[np.ndarray, " draws"]:
-        """Possible accuracies at a number of images, in [0, 1]."""
-        return np.clip(1 - self._c - self._a * images**-self._b, 0.0, 1.0)
+        """Possible accuracies at a number of images, mean over seeds, in [0, 1]."""
+        ratios = self._shapes.ratios(np.array([images / self._images]))[:, 0]
+        error = np.minimum(self._error * ratios[self._place], 1.0)
+        doublings = max(np.log2(images / self._furthest), 0.0) if self._furthest else 0.0
+        deviation = NOISE.law * doublings * self._beyond + self._lasting * self._judging - self._flattery
+        return np.clip(1 - error + 2 * np.sqrt(error * (1 - error)) * deviation, 0.0, 1.0)
 
     def expect(self, images: int) -> Expectation:
-        """Mean and 80 % interval of the accuracy at a number of images."""
+        """Mean and 80 % interval of the accuracy after one training on a number of images."""
         possible = self.draws(images)
+        possible = np.clip(possible + 2 * NOISE.seed * np.sqrt(possible * (1 - possible)) * self._training, 0.0, 1.0)
         low, high = np.quantile(possible, [0.1, 0.9])
         return Expectation(images=images, mean=float(possible.mean()), low=float(low), high=float(high))
 
     @property
     def exponent(self) -> float:
-        """Posterior mean of b: how fast the error falls with more images; the larger, the more data-efficient."""
-        return float(self._b.mean())
+        """Posterior mean of -d log(error) / d log(n) at the reference: the larger, the more data-efficient."""
+        ratios = SHAPES.ratios(np.array([0.9, 1.1]))
+        return float(self.posterior.weights @ np.log(ratios[:, 0] / ratios[:, 1]) / np.log(1.1 / 0.9))
 
 
-def chance_near_best(curves: dict[str, LearningCurve], images: int, within: float) -> dict[str, float]:
-    """For each model, the probability that at `images` it comes within `within` of the best of all."""
-    possible = np.stack([curve.draws(images) for curve in curves.values()])
-    near = possible >= possible.max(0) - within
-    return dict(zip(curves, near.mean(1).tolist(), strict=True))
+def training_variance(point: CurvePoint) -> float:
+    """Variance of a measured accuracy from one training to the next, on the same judging images."""
+    p = (point.accuracy * point.measured_on + 0.5) / (point.measured_on + 1)
+    return p * (1 - p) * (4 * NOISE.seed**2 + (1 - NOISE.lasting) / point.measured_on)
 
 
-def _prior(b: np.ndarray) -> np.ndarray:
-    """Exponents found for image classifiers scatter around 0.35 (Hestness et al. 2017, sec. 4)."""
-    return np.exp(-0.5 * ((b - 0.35) / 0.2) ** 2)
+def _deviates(seed: int) -> Float[np.ndarray, "5 draws"]:
+    """Standard normal: of law, error at the reference, extrapolation, judging images, and of one training."""
+    own = np.random.default_rng([1, seed]).standard_normal((5, DRAWS))
+    shared = np.random.default_rng(0).standard_normal((5, DRAWS))
+    share = np.array([NOISE.common, 0.0, NOISE.common, NOISE.common, 0.0])[:, None]
+    return np.asarray(np.sqrt(share) * shared + np.sqrt(1 - share) * own)

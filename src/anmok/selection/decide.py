@@ -1,17 +1,23 @@
 """The decision: a pure function of the measurement table."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import sqrt
 
 from anmok.errors import TrainingError
-from anmok.evaluation.measurements import Measurement, Measurements
-from anmok.evaluation.metrics import PairedComparison, compare_paired
-from anmok.selection.curves import Expectation, LearningCurve
+from anmok.evaluation.comparison import ALPHA, PairedComparison, compare_paired, holm
+from anmok.evaluation.measurements import Measurements
+from anmok.evaluation.metrics import Proportion, wilson
+from anmok.selection.allocation import NEAR
+from anmok.selection.belief import Belief
+from anmok.selection.curves import NOISE, Expectation
 from anmok.selection.evidence import Evidence, read_evidence
+from anmok.selection.outlook import Outlook, look_ahead
 from anmok.selection.plan import Cost
-from anmok.selection.race import DROPPED
+from anmok.selection.terms import UNLIKELY
 
-CHEAPER = 0.75  # a tied model replaces a more accurate one when its latency is at most this share of it
+CHEAPER = 0.75  # a tied model replaces a more accurate one when its cost is at most this share of it
 
 
 class Status(StrEnum):
@@ -20,7 +26,7 @@ class Status(StrEnum):
     WINNER = "winner"
     TIED = "tied"  # not separable from the leader; the winner is chosen among these
     WORSE = "worse"  # separable from the leader
-    DROPPED = "dropped"  # unlikely to be near the best at the full data
+    DROPPED = "dropped"  # left behind on less data than the leader: unlikely to be near the best on all of it
     FAILED = "failed"  # its training broke off
     EXCLUDED = "excluded"  # breaks a limit, or left out for want of time
 
@@ -34,7 +40,9 @@ class Candidate:
     note: str  # why, with numbers; empty for the winner
     cost: Cost
     fraction: float = 0.0  # of the train split, the largest it was trained on
-    accuracy: Measurement | None = None  # there, on the select split
+    images: int = 0  # in it
+    seeds: int = 0  # with which it was trained on it
+    accuracy: Proportion | None = None  # there, on the select split, mean over seeds
     expected: Expectation | None = None  # at the full train split
     exponent: float | None = None  # of its learning curve
     chance_near_best: float = 0.0
@@ -47,12 +55,18 @@ class Decision:
     """Which model to take, and what it was weighed against; candidates from best to worst."""
 
     winner: str
-    leader: str  # most accurate; the winner is not separable from it
+    leader: str  # most accurate in expectation; the winner is not separable from it
     candidates: tuple[Candidate, ...]
     train_images: int
+    outlook: Outlook  # what would change the answer
 
     def __getitem__(self, model: str) -> Candidate:
         return next(c for c in self.candidates if c.model == model)
+
+    @property
+    def chance(self) -> float:
+        """Probability that on all images the winner comes within half a point of the best that was raced."""
+        return self[self.winner].chance_near_best
 
     @property
     def tied(self) -> tuple[str, ...]:
@@ -67,90 +81,122 @@ class Decision:
 
 
 def decide(table: Measurements) -> Decision:
-    """Weigh the evidence.
+    """Weigh the evidence of a table; see `conclude`."""
+    return conclude(read_evidence(table))
 
-    The leader has the highest expected accuracy at the full train split. A model is tied with it unless both
-    the exact McNemar test (p < 0.05) and the paired bootstrap interval of the difference, on the largest part
-    of the data that both were trained on, tell them apart. Among the tied models that lie within one paired
-    standard error of the leader (the one-standard-error rule; Breiman et al. 1984, sec. 3.4.3), a model gives
-    way to one whose latency is at least a quarter lower. Raises `TrainingError` when nothing was trained.
+
+def conclude(evidence: Evidence, *, cost: str = "latency") -> Decision:
+    """Weigh the evidence; `cost` is the field of `Cost` that makes one model cheaper than another.
+
+    The leader has the highest expected accuracy at the full train split. Its rivals are the models with a chance
+    of at least 5 % to come within half a point of the best there. A rival is worse if it was trained on as much
+    data as the leader and the paired comparison tells them apart, with p-values corrected for the number of rivals
+    (Holm 1979); else it is tied. Among the tied models that lie within one paired standard error of the leader,
+    measured and expected (the one-standard-error rule; Breiman et al. 1984, sec. 3.4.3), a model gives way to one
+    that costs at least a quarter less. Raises `TrainingError` when nothing was trained.
     """
-    evidence = read_evidence(table)
-    curves = evidence.curves()
-    dropped = {row.subject: row.note for row in table.rows(metric=DROPPED)}
-    standing = [m for m in curves if m not in dropped]
-    if not standing:
+    if not evidence.models:
         raise TrainingError("Nothing was trained to the end, so there is nothing to decide on. See log.txt.")
-    expected = {model: curve.expect(evidence.train_images) for model, curve in curves.items()}
-    leader = max(standing, key=lambda m: (expected[m].mean, m))
-    compared = {m: _compare(evidence, leader, m) for m in standing if m != leader}
-    tied = [leader, *(m for m, c in compared.items() if not c.separable)]
-    winner = _cheapest(evidence, leader, [m for m in tied if m == leader or _within_one_error(compared[m])])
+    belief = evidence.belief()
+    expected = {m: belief.curves[m].expect(evidence.train_images) for m in evidence.models}
+    chances = belief.chances(NEAR)
+    leader = max(evidence.models, key=lambda m: (expected[m].mean, m))
+    compared = {m: _compare(evidence, leader, m) for m in evidence.models if m != leader}
+    statuses = {leader: Status.TIED} | _place(evidence, leader, compared, chances)
+    eligible = [m for m, c in compared.items() if statuses[m] is Status.TIED and _is_close(c, expected, leader, m)]
+    winner = _cheapest(evidence, [leader, *eligible], cost)
+    statuses[winner] = Status.WINNER
 
-    notes = {m: (Status.EXCLUDED, note) for m, note in evidence.excluded.items()}
-    notes |= {m: (Status.FAILED, note) for m, note in evidence.failures.items()}
-    notes |= {m: (Status.DROPPED, note) for m, note in dropped.items()}
-    notes |= {m: (Status.TIED if m in tied else Status.WORSE, _describe(leader, c)) for m, c in compared.items()}
-    notes.setdefault(leader, (Status.TIED, "the most accurate, but a tied model is cheaper"))
-    notes[winner] = (Status.WINNER, "")
+    notes = {m: _describe(leader, c, chances[m]) for m, c in compared.items()}
+    notes[leader] = "the most accurate, but a tied model is cheaper"
+    notes[winner] = ""
     candidates = [
-        _candidate(evidence, curves, model, status, note, compared.get(model))
-        for model, (status, note) in notes.items()
+        replace(
+            _candidate(evidence, belief, m, status, notes[m]),
+            chance_near_best=chances[m],
+            against_leader=compared.get(m),
+        )
+        for m, status in statuses.items()
     ]
-    candidates.sort(key=_rank)
-    return Decision(winner=winner, leader=leader, candidates=tuple(candidates), train_images=evidence.train_images)
+    out = {m: (Status.EXCLUDED, note) for m, note in evidence.excluded.items()}
+    out |= {m: (Status.FAILED, note) for m, note in evidence.failures.items()}
+    candidates += [
+        Candidate(model=m, status=status, note=note, cost=evidence.costs[m]) for m, (status, note) in out.items()
+    ]
+    return Decision(
+        winner=winner,
+        leader=leader,
+        candidates=tuple(sorted(candidates, key=_rank)),
+        train_images=evidence.train_images,
+        outlook=look_ahead(evidence, belief, winner),
+    )
 
 
 def _compare(evidence: Evidence, leader: str, model: str) -> PairedComparison:
-    common = max(evidence.accuracies[leader].keys() & evidence.accuracies[model].keys())
-    return compare_paired(evidence.outcomes[leader, common].correct, evidence.outcomes[model, common].correct)
+    """On the largest part of the data that both were trained on, else each on its own largest."""
+    both = evidence.fractions(leader) & evidence.fractions(model)
+    where = (max(both), max(both)) if both else (max(evidence.fractions(leader)), max(evidence.fractions(model)))
+    first, second = (evidence.answers(name, fraction) for name, fraction in zip((leader, model), where, strict=True))
+    p = float(first.mean() + second.mean()) / 2
+    return compare_paired(first, second, training_sd=2 * NOISE.seed * sqrt(p * (1 - p)))
 
 
-def _within_one_error(comparison: PairedComparison) -> bool:
-    return comparison.difference <= comparison.standard_error
+def _place(
+    evidence: Evidence, leader: str, compared: Mapping[str, PairedComparison], chances: Mapping[str, float]
+) -> dict[str, Status]:
+    furthest = max(evidence.fractions(leader))
+    rivals = {m: c for m, c in compared.items() if chances[m] >= UNLIKELY and furthest in evidence.fractions(m)}
+    corrected = holm({m: c.p_value for m, c in rivals.items()})
+    statuses = {}
+    for model, comparison in compared.items():
+        behind = max(evidence.fractions(model)) < furthest
+        if model in rivals:
+            worse = corrected[model] < ALPHA and comparison.low > 0
+            statuses[model] = Status.WORSE if worse else Status.TIED
+        elif chances[model] >= UNLIKELY:
+            statuses[model] = Status.TIED
+        else:
+            statuses[model] = Status.DROPPED if behind else Status.WORSE
+    return statuses
 
 
-def _cheapest(evidence: Evidence, leader: str, eligible: list[str]) -> str:
-    """Step from the leader to ever cheaper models; a small gain in latency is no reason to step."""
-    winner = leader
-    for model in sorted(eligible, key=lambda m: (-evidence.costs[m].latency, m)):
-        if evidence.costs[model].latency <= CHEAPER * evidence.costs[winner].latency:
+def _is_close(c: PairedComparison, expected: Mapping[str, Expectation], leader: str, model: str) -> bool:
+    return max(c.difference, expected[leader].mean - expected[model].mean) <= c.standard_error
+
+
+def _cheapest(evidence: Evidence, eligible: list[str], cost: str) -> str:
+    """Step from the first, the leader, to ever cheaper models; a small gain is no reason to step."""
+    prices = {m: float(getattr(evidence.costs[m], cost)) for m in eligible}
+    winner = eligible[0]
+    for model in sorted(eligible, key=lambda m: (-prices[m], m)):
+        if prices[model] <= CHEAPER * prices[winner]:
             winner = model
     return winner
 
 
-def _describe(leader: str, comparison: PairedComparison) -> str:
-    points = (100 * x for x in (comparison.difference, comparison.low, comparison.high))
-    difference, low, high = points
+def _describe(leader: str, comparison: PairedComparison, chance: float) -> str:
+    difference, low, high = (100 * x for x in (comparison.difference, comparison.low, comparison.high))
     return (
-        f"{leader} minus it: {difference:+.1f} points [{low:+.1f}, {high:+.1f}], McNemar p = {comparison.p_value:.2g}"
+        f"{leader} minus it: {difference:+.1f} points [{low:+.1f}, {high:+.1f}], p = {comparison.p_value:.2g}; "
+        f"chance of {chance:.0%} to come within {100 * NEAR:g} points of the best on all images"
     )
 
 
-def _candidate(
-    evidence: Evidence,
-    curves: dict[str, LearningCurve],
-    model: str,
-    status: Status,
-    note: str,
-    against: PairedComparison | None,
-) -> Candidate:
-    rows = evidence.accuracies.get(model)
-    if not rows or model not in curves:
-        return Candidate(model=model, status=status, note=note, cost=evidence.costs[model])
-    fraction = max(rows)
+def _candidate(evidence: Evidence, belief: Belief, model: str, status: Status, note: str) -> Candidate:
+    fraction = max(evidence.fractions(model))
+    answers = evidence.answers(model, fraction)
     return Candidate(
         model=model,
         status=status,
         note=note,
         cost=evidence.costs[model],
         fraction=fraction,
-        accuracy=rows[fraction],
-        expected=curves[model].expect(evidence.train_images),
-        exponent=curves[model].exponent,
-        chance_near_best=evidence.chances()[model],
-        train_seconds=evidence.seconds.get(model, 0.0),
-        against_leader=against,
+        images=evidence.trials(model, fraction)[0].images,
+        seeds=len(answers),
+        accuracy=wilson(float(answers.mean()), answers.shape[1]),
+        expected=belief.curves[model].expect(evidence.train_images),
+        exponent=belief.curves[model].exponent,
+        train_seconds=evidence.seconds(model),
     )
 
 

@@ -1,81 +1,144 @@
-"""What the table says about a race: its points, its curves, its costs. Reads rows, changes nothing."""
+"""What the table says about a race: its finished trials, its costs. Reads rows, changes nothing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import fsum, nan
 
+import numpy as np
+from jaxtyping import Bool
+
 from anmok.backbone import Kind
-from anmok.evaluation.measurements import Measurement, Measurements, Outcome
-from anmok.selection.curves import CurvePoint, LearningCurve, chance_near_best
+from anmok.evaluation.measurements import Measurement, Measurements
+from anmok.selection.belief import Belief
+from anmok.selection.curves import CurvePoint
 from anmok.selection.plan import Cost
 from anmok.selection.trial import ACCURACY, FAILED, SECONDS
 from anmok.training.recipe import Precision
 
-NEAR = 0.01  # "near the best": within one point of accuracy at the full train split
-UNLIKELY = 0.05  # a model less likely than this to be near the best is dropped
 COSTS = ("params", "macs", "latency", "memory", "seconds_per_image")
 KIND = "kind"
+PRIOR = "prior"  # accuracy at all images minus the mean of the models that experience expects; the interval is +-1 sd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """One finished trial of the race."""
+
+    model: str
+    fraction: float  # of the train split
+    images: int
+    seed: int
+    seconds: float  # of training
+    correct: Bool[np.ndarray, " n"]  # answers on the select split
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the select split that is answered right."""
+        return float(self.correct.mean())
+
+    @property
+    def point(self) -> CurvePoint:
+        """It as a point of the model's learning curve."""
+        return CurvePoint(images=self.images, accuracy=self.accuracy, measured_on=len(self.correct))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One reading of the table."""
+    """One reading of the table: all that an allocation or a decision may depend on."""
 
     train_images: int
-    costs: dict[str, Cost]
-    excluded: dict[str, str]  # model -> the limit it breaks, or why it was left out
-    failures: dict[str, str]  # model -> why a trial failed
-    accuracies: dict[str, dict[float, Measurement]]  # model -> fraction -> select accuracy
-    seconds: dict[str, float]  # model -> training time spent on it, pilot included
-    outcomes: dict[tuple[str, float], Outcome]  # (model, fraction) -> answers on the select split
+    finished: tuple[Finished, ...]
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    prior: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # see `Belief`
+    excluded: Mapping[str, str] = field(default_factory=dict)  # model -> the limit it breaks, or why it was left out
+    failures: Mapping[str, str] = field(default_factory=dict)  # model -> why a trial failed
+    pilot_seconds: float = 0.0
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Those that finished a trial and never failed."""
+        return tuple(sorted({f.model for f in self.finished} - self.failures.keys()))
+
+    def trials(self, model: str, fraction: float | None = None) -> list[Finished]:
+        """The finished trials of a model, on one part of the data or on all, fewest images first."""
+        found = [f for f in self.finished if f.model == model and fraction in (None, f.fraction)]
+        return sorted(found, key=lambda f: (f.images, f.seed))
 
     def points(self, model: str) -> list[CurvePoint]:
         """The learning curve seen so far, fewest images first."""
-        rows = self.accuracies.get(model, {})
-        return [
-            CurvePoint(images=int(row.conditions["images"]), accuracy=row.value, measured_on=row.n or 1)
-            for _, row in sorted(rows.items())
-        ]
+        return [trial.point for trial in self.trials(model)]
 
-    def curves(self) -> dict[str, LearningCurve]:
-        """The extrapolated curve of every model that finished a trial."""
-        raced = sorted(m for m in self.accuracies if m not in self.failures)
-        return {model: LearningCurve(self.points(model), seed=i) for i, model in enumerate(raced)}
+    def fractions(self, model: str) -> set[float]:
+        """The parts of the data on which a model was trained."""
+        return {f.fraction for f in self.finished if f.model == model}
 
-    def chances(self) -> dict[str, float]:
-        """Probability of each raced model to be near the best at the full train split."""
-        curves = self.curves()
-        return chance_near_best(curves, self.train_images, NEAR) if curves else {}
+    def answers(self, model: str, fraction: float) -> Bool[np.ndarray, "seeds n"]:
+        """Which select images a model answered right after training on a part of the data, a row a seed."""
+        return np.stack([trial.correct for trial in self.trials(model, fraction)])
+
+    def belief(self, models: tuple[str, ...] = ()) -> Belief:
+        """What is to be believed of the models that were tried, and of further ones."""
+        tried = {model: self.points(model) for model in self.models}
+        return Belief(tried, self.train_images, models=models, prior=self.prior)
+
+    @property
+    def judged_on(self) -> int:
+        """Images of the select split; 0 before the first trial."""
+        return max((len(f.correct) for f in self.finished), default=0)
+
+    def seconds(self, model: str) -> float:
+        """Training time spent on a model in the race."""
+        return fsum(f.seconds for f in self.finished if f.model == model)
 
     @property
     def spent(self) -> float:
         """Training seconds of all finished trials and of the pilot, summed over workers."""
-        return fsum(self.seconds.values())
+        return fsum([self.pilot_seconds, *(f.seconds for f in self.finished)])
 
 
 def read_evidence(table: Measurements) -> Evidence:
     """Collect the rows of a race; the order in which they were added does not matter."""
-    accuracies: dict[str, dict[float, Measurement]] = {}
-    for row in _raced(table.rows(metric=ACCURACY)):
-        accuracies.setdefault(row.subject, {})[float(row.conditions["fraction"])] = row
-    seconds: dict[str, list[float]] = {}
-    for row in table.rows(metric=SECONDS):
-        if row.conditions["stage"] != "final":
-            seconds.setdefault(row.subject, []).append(row.value)
     images = table.rows(metric="train_images", subject="data")
+    spent = table.rows(metric=SECONDS)
     return Evidence(
         train_images=int(images[-1].value),
+        finished=_read_finished(table, {_key(row): row.value for row in _of_stage("race", spent)}),
         costs=read_costs(table),
-        excluded={r.subject: r.note for r in table.rows(metric="excluded")},
-        failures={r.subject: r.note for r in _raced(table.rows(metric=FAILED))},
-        accuracies=accuracies,
-        seconds={model: fsum(parts) for model, parts in seconds.items()},
-        outcomes={(o.subject, float(o.conditions["fraction"])): o for o in table.outcomes(split="select")},
+        prior={row.subject: (row.value, (row.high or 0.0) - row.value) for row in table.rows(metric=PRIOR)},
+        excluded={row.subject: row.note for row in table.rows(metric="excluded")},
+        failures={row.subject: row.note for row in _of_stage("race", table.rows(metric=FAILED))},
+        pilot_seconds=fsum(row.value for row in _of_stage("pilot", spent)),
     )
 
 
-def _raced(rows: list[Measurement]) -> list[Measurement]:
-    """Without the pilot's."""
-    return [row for row in rows if row.conditions["stage"] == "race"]
+def _read_finished(table: Measurements, seconds: Mapping[tuple[str, float, int], float]) -> tuple[Finished, ...]:
+    """Every trial with its answers, in an order of its own."""
+    rows = {_key(row): row for row in _of_stage("race", table.rows(metric=ACCURACY))}
+    first = min((seed for _, _, seed in rows), default=0)  # of runs that had one seed only and did not say which
+    answers = {
+        (o.subject, float(o.conditions["fraction"]), int(o.conditions.get("seed", first))): o.correct
+        for o in table.outcomes(split="select")
+    }
+    return tuple(
+        Finished(
+            model=model,
+            fraction=fraction,
+            images=int(rows[model, fraction, seed].conditions["images"]),
+            seed=seed,
+            seconds=seconds[model, fraction, seed],
+            correct=answers[model, fraction, seed],
+        )
+        for model, fraction, seed in sorted(rows)
+    )
+
+
+def _of_stage(stage: str, rows: list[Measurement]) -> list[Measurement]:
+    return [row for row in rows if row.conditions["stage"] == stage]
+
+
+def _key(row: Measurement) -> tuple[str, float, int]:
+    return row.subject, float(row.conditions["fraction"]), row.seed or 0
 
 
 def read_costs(table: Measurements) -> dict[str, Cost]:

@@ -12,7 +12,11 @@ _SCHEMA = {
     "low": pl.Float64,
     "high": pl.Float64,
     "fraction": pl.Float64,
+    "seeds": pl.Int64,
     "expected": pl.Float64,
+    "expected_low": pl.Float64,
+    "expected_high": pl.Float64,
+    "chance_near_best": pl.Float64,
     "latency_ms": pl.Float64,
     "params": pl.Int64,
     "macs": pl.Int64,
@@ -23,13 +27,17 @@ _SCHEMA = {
 
 
 def leaderboard(decision: Decision) -> pl.DataFrame:
-    """One row per candidate, best first; accuracies are shares on the select split after `fraction` of the data."""
+    """One row per candidate, best first; accuracies are shares.
+
+    `accuracy` was measured on the select split after `fraction` of the data, with its 95 % interval; `expected` is
+    that at all of it, with its 80 % interval.
+    """
     return pl.DataFrame([_row(c) for c in decision.candidates], schema=_SCHEMA, orient="row")
 
 
 def _row(candidate: Candidate) -> tuple[object, ...]:
-    row, cost = candidate.accuracy, candidate.cost
-    measured = (row.value, row.low, row.high, candidate.fraction) if row else (None, None, None, None)
-    expected = candidate.expected.mean if candidate.expected else None
+    row, ahead, cost = candidate.accuracy, candidate.expected, candidate.cost
+    measured = (row.value, row.low, row.high, candidate.fraction, candidate.seeds) if row else (None,) * 5
+    expected = (ahead.mean, ahead.low, ahead.high, candidate.chance_near_best) if ahead else (None,) * 4
     costs = (cost.latency, cost.params, cost.macs, cost.memory, candidate.train_seconds)
-    return (candidate.model, cost.kind, str(candidate.status), *measured, expected, *costs, candidate.note)
+    return (candidate.model, cost.kind, str(candidate.status), *measured, *expected, *costs, candidate.note)

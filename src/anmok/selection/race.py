@@ -1,23 +1,26 @@
-"""The race: all models on the same small part of the data, the likely ones on twice as much, and so on."""
+"""The race: whoever is free trains what is expected to improve the choice most per second."""
+
+from collections.abc import Iterator
 
 from anmok.data import Augmentation
 from anmok.errors import TrainingError
-from anmok.evaluation.measurements import Measurement, Scalar
+from anmok.evaluation.measurements import Measurement
+from anmok.selection.allocation import Stop, Task, Terms, next_task
 from anmok.selection.campaign import Campaign
 from anmok.selection.crew import Crew, Tools
-from anmok.selection.evidence import UNLIKELY, Evidence, read_costs, read_evidence
+from anmok.selection.evidence import Evidence, read_evidence
 from anmok.selection.observer import Observer
-from anmok.selection.plan import Cost, Extent, Plan, epochs_at, final_seconds, trial_seconds
-from anmok.selection.trial import Trial, TrialRecord, run_trial
+from anmok.selection.plan import Extent, Plan, epochs_at
+from anmok.selection.terms import race_terms
+from anmok.selection.trial import SECONDS, Trial, TrialRecord, run_trial
 from anmok.training.loop import EpochProgress
-from anmok.training.recipe import Recipe
+from anmok.training.recipe import Precision, Recipe
 
-DROPPED = "dropped"
 RACE_ENDED = "race_ended"
 
 
 class Race:
-    """Runs the plan rung by rung; finished trials are read from the table, never repeated."""
+    """Hands out trainings until none is worth its time; finished ones are read from the table, never repeated."""
 
     def __init__(self, campaign: Campaign, plan: Plan, extent: Extent, augmentation: Augmentation) -> None:
         self._seed = campaign.request.seed
@@ -27,80 +30,47 @@ class Race:
         self._plan = plan
         self._extent = extent
         self._augmentation = augmentation
+        self._running: list[Task] = []
 
     def run(self, crew: Crew) -> None:
-        """Race to the last rung, or until the time for it is spent."""
-        alive = list(self._plan.models)
-        for fraction in self._plan.fractions:
-            costs = read_costs(self._table)
-            trials = [self._trial(model, costs[model], fraction) for model in alive]
-            affordable = self._affordable(trials)
-            self._rung(crew, affordable)
-            if len(affordable) < len(trials):
-                waiting = ", ".join(t.model for t in trials if t not in affordable)
-                self._record("run", RACE_ENDED, fraction, f"the race's share of the budget was spent before: {waiting}")
-                return
-            alive = self._survivors(alive, fraction)
-            if not alive:
-                raise TrainingError("Every model failed to train: see log.txt. Check the images with `anmok audit`.")
-
-    def _trial(self, model: str, cost: Cost, fraction: float) -> Trial:
-        recipe = Recipe(
-            epochs=epochs_at(fraction, self._plan.epochs),
-            precision=cost.precision,
-            augmentation=self._augmentation,
-        )
-        return Trial(model=model, fraction=fraction, recipe=recipe, seed=self._seed)
-
-    def _affordable(self, trials: list[Trial]) -> list[Trial]:
-        """The trials that fit into the time left, the most promising first; those already done cost nothing."""
+        """Race until the choice is clear, cannot be improved, or the time for it is spent."""
         evidence = read_evidence(self._table)
-        chances = evidence.chances()
-        reserved = final_seconds(evidence.costs, [t.model for t in trials], self._plan.epochs, self._extent)
-        left = self._plan.available_seconds - reserved - evidence.spent / self._extent.workers
-        chosen = []
-        for trial in sorted(trials, key=lambda t: -chances.get(t.model, 0.0)):
-            if not _is_done(evidence, trial):
-                left -= self._seconds(evidence.costs[trial.model], trial) / self._extent.workers
-            if left >= 0:
-                chosen.append(trial)
-        return chosen
-
-    def _seconds(self, cost: Cost, trial: Trial) -> float:
-        return trial_seconds(cost, trial.fraction, self._plan.epochs, self._extent)
-
-    def _rung(self, crew: Crew, trials: list[Trial]) -> None:
-        evidence = read_evidence(self._table)
-        todo = [t for t in trials if not _is_done(evidence, t)]
-        # The longest first, so that no worker is left alone with a long trial at the end.
-        todo.sort(key=lambda t: -self._seconds(evidence.costs[t.model], t))
-        shown = _Progress(self._observer, todo, {t: self._seconds(evidence.costs[t.model], t) for t in todo})
-        for record in crew.run(train_and_judge, todo, shown.epoch):
+        shown = _Progress(self._observer, self._terms(evidence).budget, evidence.spent)
+        for record in crew.run(train_and_judge, self._trials(), shown.epoch):
             self._table.append(record.rows, record.outcomes)
             self._run.checkpoint(record.trial.model, record.trial.checkpoint).unlink(missing_ok=True)
+            self._running.remove(_task(record.trial))
+            self._observer.note(_describe(record))
             shown.finish(record)
+        if not read_evidence(self._table).models:
+            raise TrainingError("Every model failed to train: see log.txt. Check the images with `anmok audit`.")
 
-    def _survivors(self, alive: list[str], fraction: float) -> list[str]:
-        """Models worth more data; each that is not gets a row that says why."""
-        evidence = read_evidence(self._table)
-        chances = evidence.chances()
-        standing = [m for m in alive if m not in evidence.failures]
-        last = fraction == self._plan.fractions[-1]
-        kept = [m for m in standing if last or chances[m] >= UNLIKELY]
-        known = {row.subject for row in self._table.rows(metric=DROPPED)}
-        for model in set(standing) - set(kept) - known:
-            expected = evidence.curves()[model].expect(evidence.train_images)
-            reason = (
-                f"chance of {chances[model]:.1%} to come within one point of the best at full data; "
-                f"expected there: {100 * expected.mean:.1f} %"
-            )
-            self._record(model, DROPPED, fraction, reason, value=chances[model])
-        return kept
+    def _terms(self, evidence: Evidence) -> Terms:
+        return race_terms(self._plan, self._extent, evidence, self._seed)
 
-    def _record(self, subject: str, metric: str, fraction: float, note: str, *, value: float = 1.0) -> None:
-        conditions: dict[str, Scalar] = {"stage": "race", "fraction": fraction}
-        self._table.append([Measurement(subject=subject, metric=metric, value=value, conditions=conditions, note=note)])
-        self._observer.note(f"{subject}: {note}")
+    def _trials(self) -> Iterator[Trial | None]:
+        """The next training whenever a worker asks; None while it depends on what is running."""
+        while True:
+            evidence = read_evidence(self._table)
+            task = next_task(evidence, self._terms(evidence), self._running)
+            if isinstance(task, Task):
+                self._running.append(task)
+                yield self._trial(task, evidence.costs[task.model].precision)
+            elif self._running:
+                yield None
+            else:
+                return self._end(task)
+
+    def _trial(self, task: Task, precision: Precision) -> Trial:
+        recipe = Recipe(
+            epochs=epochs_at(task.fraction, self._plan.epochs), precision=precision, augmentation=self._augmentation
+        )
+        return Trial(model=task.model, fraction=task.fraction, recipe=recipe, seed=task.seed)
+
+    def _end(self, stop: Stop) -> None:
+        if not self._table.rows(metric=RACE_ENDED):
+            self._table.append([Measurement(subject="run", metric=RACE_ENDED, value=1.0, note=stop.reason)])
+            self._observer.note(f"the race ends: {stop.reason}")
 
 
 def train_and_judge(tools: Tools, trial: Trial) -> TrialRecord:
@@ -108,37 +78,37 @@ def train_and_judge(tools: Tools, trial: Trial) -> TrialRecord:
     return run_trial(trial, tools.material, tools.run, tools.device, tools.watch)
 
 
-def _is_done(evidence: Evidence, trial: Trial) -> bool:
-    return trial.fraction in evidence.accuracies.get(trial.model, {}) or trial.model in evidence.failures
+def _task(trial: Trial) -> Task:
+    return Task(trial.model, trial.fraction, trial.seed)
+
+
+def _describe(record: TrialRecord) -> str:
+    first, trial = record.rows[0], record.trial
+    result = first.note if not record.outcomes else f"{100 * first.value:.1f} % on the select split"
+    return f"{trial.model} on {trial.fraction:.1%} of the images, seed {trial.seed}: {result}"
 
 
 class _Progress:
-    """Progress of a rung in forecast seconds, from the news of its trials."""
+    """Progress of the race in seconds of training out of those that it may take."""
 
-    def __init__(self, observer: Observer, trials: list[Trial], seconds: dict[Trial, float]) -> None:
+    def __init__(self, observer: Observer, budget: float, spent: float) -> None:
         self._observer = observer
-        self._seconds = seconds
-        self._done = dict.fromkeys(trials, 0.0)
+        self._budget = budget
+        self._spent = spent
         self._rates: dict[Trial, float] = {}
 
     def epoch(self, trial: Trial, progress: EpochProgress) -> None:
         """One epoch of one trial is over."""
-        self._done[trial] = progress.epoch / progress.epochs
         self._rates[trial] = progress.images_per_second
         if progress.note:
             self._observer.note(f"{trial.model}: {progress.note}")
-        self._show(f"{trial.model} on {trial.fraction:.0%} of the images, epoch {progress.epoch}/{progress.epochs}")
+        rate = f"{sum(self._rates.values()):,.0f} images/s"
+        detail = (
+            f"{trial.model} on {trial.fraction:.0%} of the images, epoch {progress.epoch}/{progress.epochs}, {rate}"
+        )
+        self._observer.progress(min(self._spent, self._budget), self._budget, detail)
 
     def finish(self, record: TrialRecord) -> None:
         """One trial is over."""
-        self._done[record.trial] = 1.0
         self._rates.pop(record.trial, None)
-        first = record.rows[0]
-        result = first.note if not record.outcomes else f"{100 * first.value:.1f} % on the select split"
-        self._observer.note(f"{record.trial.model} on {record.trial.fraction:.1%} of the images: {result}")
-        self._show(f"{record.trial.model} finished")
-
-    def _show(self, detail: str) -> None:
-        done = sum(self._seconds[t] * share for t, share in self._done.items())
-        rate = sum(self._rates.values())
-        self._observer.progress(done, sum(self._seconds.values()), f"{detail}, {rate:,.0f} images/s")
+        self._spent += sum(row.value for row in record.rows if row.metric == SECONDS)

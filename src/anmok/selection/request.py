@@ -45,6 +45,7 @@ class Request:
     epochs: int | None = None  # at the full data; None: as many as the budget allows
     image_size: int | None = None  # pixels; None: from the images
     constraint: float | None = None  # of a search for the factors of compound scaling; None: this is a selection
+    experience: str | None = None  # file of earlier runs; None: that of this machine
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,9 +9,11 @@ from anmok.selection.decide import Decision, decide
 from anmok.selection.evidence import read_costs, read_evidence
 from anmok.selection.final import TEST_ACCURACY, FinalTraining, train_final
 from anmok.selection.material import Material
+from anmok.selection.past import consult, remember
 from anmok.selection.pilot import choose_augmentation
 from anmok.selection.plan import Extent, Plan, final_epochs, make_plan, plan_rows
 from anmok.selection.prepare import prepare
+from anmok.selection.prospects import certainty, optimism
 from anmok.selection.quantities import format_seconds
 from anmok.selection.race import Race
 from anmok.training.device import default_device
@@ -32,13 +34,15 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
     workers = min(processor_count(), len(models)) if default_device().type == "cpu" else 1
     with Crew(briefing, workers) as crew:
         extent, plan = _plan(crew, models, material, campaign)
+        consult(names, material, campaign)
         augmentation = choose_augmentation(crew, plan, campaign)
         campaign.observer.stage("Race")
         Race(campaign, plan, extent, augmentation).run(crew)
+    remember(material, campaign)
     decision = decide(campaign.table)
     campaign.observer.note(
         f"decision: {decision.winner}, from {len(decision.tied)} that these images cannot tell apart: "
-        f"{', '.join(decision.tied)}"
+        f"{', '.join(decision.tied)}. {certainty(decision)}"
     )
     if not campaign.table.rows(metric=TEST_ACCURACY):
         campaign.observer.stage("Final training")
@@ -50,6 +54,7 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
         )
         with Crew(briefing, size=1) as crew:
             _train_final(crew, decision.winner, recipe, campaign)
+        campaign.observer.note(optimism(decision, campaign.table.rows(metric=TEST_ACCURACY)[-1]))
     return decision
 
 

@@ -96,7 +96,8 @@ def run_trial(
         result = fit(job)
     except TrainingError as error:
         return TrialRecord(trial=trial, rows=(_row(trial, FAILED, 1.0, "", note=str(error)),))
-    outcome = material.outcome(trial.model, "select", trial.conditions, probabilities(classifier, select, device))
+    where = trial.conditions | {"seed": trial.seed}
+    outcome = material.outcome(trial.model, "select", where, probabilities(classifier, select, device))
     return TrialRecord(trial=trial, rows=_rows(trial, result, len(rows), outcome), outcomes=(outcome,))
 
 
