@@ -10,7 +10,7 @@ from anmok.training.settings import read_settings
 def test_recipes_are_listed_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     main(["recipes"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:3]] == ["default", "finetune", "augreg:none"]
+    assert [line.split()[0] for line in lines[:3]] == ["default", "finetune", "airbench"]
     assert "mixup 0.2, RandAugment 2 x 15" in next(line for line in lines if line.startswith("augreg:medium1"))
 
 

@@ -11,6 +11,7 @@ from anmok.selection.run_directory import RunDirectory
 pytestmark = pytest.mark.browser
 
 MARKS = "circle, polygon, polyline, rect"
+LEADING = 8  # pixels of a text's box above and below its letters
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_written_names_do_not_overlap(browser, run: RunDirectory) -> None:
     for i, a in enumerate(boxes):
         for b in boxes[:i]:
             apart = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
-            assert apart or a["y"] + a["height"] <= b["y"] + 4 or b["y"] + b["height"] <= a["y"] + 4
+            assert apart or a["y"] + a["height"] <= b["y"] + LEADING or b["y"] + b["height"] <= a["y"] + LEADING
     page.close()
 
 

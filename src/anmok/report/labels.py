@@ -41,14 +41,11 @@ def place_labels(points: Sequence[Point], names: Sequence[str], area: Box, obsta
     """One label per point, the first ones with the first choice.
 
     Greedy: the nearest place that is free, otherwise the one that covers least. Names may leave the area
-    at a price, so that they do so only when nothing else is left.
+    at a price, so that they do so only when nothing else is left; rather than another name they cover a line.
     """
-    taken = list(obstacles)
     labels: list[Label] = []
     for point, name in zip(points, names, strict=True):
-        best = min(_places(point, name), key=lambda label: _price(label, area, taken))
-        labels.append(best)
-        taken.append(best.box)
+        labels.append(min(_places(point, name), key=lambda label: _price(label, area, obstacles, labels)))
     return labels
 
 
@@ -65,7 +62,8 @@ def _places(point: Point, name: str) -> Iterator[Label]:
             yield Label(at, anchor, box, distance > 0)
 
 
-def _price(label: Label, area: Box, taken: Sequence[Box]) -> float:
+def _price(label: Label, area: Box, obstacles: Sequence[Box], others: Sequence[Label]) -> float:
     own = (label.box.right - label.box.left) * (_ASCENT + _DESCENT)
     outside = own - label.box.overlap(area)
-    return 20 * outside + sum(label.box.overlap(box) for box in taken)
+    lines = sum(label.box.overlap(box) for box in obstacles)
+    return 20 * outside + lines + 10 * sum(label.box.overlap(other.box) for other in others)
