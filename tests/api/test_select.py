@@ -16,7 +16,10 @@ import anmok
 from anmok.api.select import Selection, read_selection, report
 from anmok.errors import BudgetError, RequestError, RunDirectoryError, TrainingError
 from anmok.evaluation.measurements import Measurement, Measurements
+from anmok.experience import ExperienceStore, experience_file
 from anmok.selection.decide import decide
+from anmok.selection.evidence import PRIOR
+from anmok.selection.past import ASKED
 from anmok.selection.run_directory import RunDirectory
 from anmok.selection.trial import ACCURACY
 
@@ -51,6 +54,24 @@ def test_the_winner_is_trained_tested_saved_and_exported(result: Selection, phot
     config = json.loads((result.path / "best" / "config.json").read_text())
     assert config["test_accuracy"] == result.test_accuracy.value
     assert not list((result.path / "trials").rglob("*.safetensors"))
+
+
+def test_the_race_is_remembered_with_every_trial(result: Selection) -> None:
+    table = RunDirectory(result.path).measurements
+    (asked,) = table.rows(metric=ASKED)
+    assert asked.value >= 6  # data sets that ship with the package
+    expected = {row.subject: row.n for row in table.rows(metric=PRIOR)}
+    assert expected.keys() == set(MODELS)
+    assert min(expected.values()) >= 6
+    trials = [trial for _, trial in ExperienceStore(experience_file()).trials() if trial.run == asked.note]
+    raced = {(row.subject, row.conditions["fraction"], row.seed, row.value) for row in race_rows(table)}
+    assert {(t.model, t.fraction, t.seed, t.select_accuracy) for t in trials} == raced
+
+
+def test_what_holds_no_experience_is_refused_before_anything_is_done(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"notes\.txt"):
+        anmok.select(photos, **OPTIONS, experience=tmp_path / "notes.txt", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_leaderboard_is_a_data_frame(result: Selection) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from anmok.api.listing import list_images
 from anmok.data import ImageData
 from anmok.evaluation.measurements import Measurement
+from anmok.experience import experience_file
 from anmok.report import write_report
 from anmok.selection import select as selection
 from anmok.selection.campaign import Campaign
@@ -84,7 +85,7 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
         budget=parse_seconds(budget, "--budget"),
         epochs=epochs,
         image_size=image_size,
-        experience=str(experience) if experience else None,
+        experience=str(experience_file(experience)) if experience else None,
         seed=seed,
     )
     with RunDirectory(Path(out) if out else Path("runs") / images.name) as run:

@@ -99,6 +99,8 @@ def _open(campaign: Campaign) -> ExperienceStore | None:
     try:
         store = ExperienceStore(experience_file(campaign.request.experience))
     except AnmokError as error:
+        if campaign.request.experience:
+            raise  # the user named it
         campaign.observer.note(str(error))
         return None
     for note in store.notes:
