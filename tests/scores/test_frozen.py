@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from anmok.backbone.evaluating import evaluating
 from anmok.catalogue import create_model
 from anmok.data import Batches, Order, load_data
 from anmok.errors import RequestError
-from anmok.evaluation.evaluating import evaluating
 from anmok.scores import frozen_features, loader, ridge
 from oracles import reference
 from small_backbones import fingerprint

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec
+from anmok.backbone.evaluating import evaluating
 from anmok.catalogue.makers import FAULTS, Wishes, reason
 from anmok.catalogue.mixing import measure_kind
 from anmok.catalogue.sources import find_maker
@@ -107,7 +108,7 @@ class Foreign(Backbone):
         with (
             torch.no_grad(),
             torch.random.fork_rng(devices=[]),
-            _in_eval_mode(self),
+            evaluating(self),
             self._faults_are_about(height, width),
         ):
             logits = _logits(self.stages[0](blank.contiguous(memory_format=torch.channels_last)))
@@ -163,17 +164,6 @@ def _architecture(name: str, kind: Kind) -> Architecture:
 def _logits(output: Any) -> Any:
     """Some networks wrap their logits, together with more."""
     return getattr(output, "logits", output)
-
-
-@contextmanager
-def _in_eval_mode(network: nn.Module) -> Iterator[None]:
-    training = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _inside(given: Any) -> Any:

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
-from anmok.evaluation.evaluating import evaluating
+from anmok.backbone.evaluating import evaluating
 
 MEBIBYTE = 2**20
 

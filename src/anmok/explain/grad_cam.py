@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from anmok.backbone import Backbone
+from anmok.backbone.evaluating import evaluating
 from anmok.errors import RequestError
-from anmok.evaluation.evaluating import evaluating
 from anmok.shapes import FeatureMap, Images, Labels, Logits
 
 

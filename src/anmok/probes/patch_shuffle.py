@@ -17,8 +17,8 @@ from einops import rearrange
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
+from anmok.backbone.evaluating import evaluating
 from anmok.errors import RequestError
-from anmok.evaluation.evaluating import evaluating
 from anmok.evaluation.metrics import Proportion, accuracy
 from anmok.probes.result import ProbeResult, Status
 from anmok.shapes import Labels, Pixels

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from anmok.backbone import Backbone
+from anmok.backbone.evaluating import evaluating
 from anmok.errors import RequestError
-from anmok.evaluation.evaluating import evaluating
 from anmok.probes.result import ProbeResult, Status
 from anmok.shapes import Images
 

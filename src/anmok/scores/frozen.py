@@ -9,9 +9,9 @@ from einops import rearrange
 from jaxtyping import Float, Float32, Int, Int64
 from torch import Tensor, nn
 
+from anmok.backbone.evaluating import evaluating
 from anmok.data import BatchSource, CenterCrop, ImageData, Loader, Order, Variation, vary
 from anmok.errors import RequestError
-from anmok.evaluation.evaluating import evaluating
 
 _BATCH = 64  # images that a network sees at once
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from anmok.backbone.evaluating import evaluating
 from anmok.errors import RequestError
-from anmok.evaluation.evaluating import evaluating
 from anmok.serving.fast_paths import FastPath, Run, available_paths, prepare_paths
 from anmok.serving.openvino_run import can_quantize
 from anmok.shapes import Images, Logits

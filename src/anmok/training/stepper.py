@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from anmok.backbone.evaluating import evaluating
 from anmok.data import WHOLE, Batch, mix, one_hot, vary
 from anmok.errors import RequestError, TrainingError
-from anmok.evaluation.evaluating import evaluating
 from anmok.shapes import Images, Logits
 from anmok.training.device import autocast, resolve
 from anmok.training.distributed import anyone, in_parallel, summed, this_part, without_exchange

@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from anmok.evaluation.evaluating import evaluating
+from anmok.backbone.evaluating import evaluating
 
 
 def test_every_module_returns_to_its_own_mode():
