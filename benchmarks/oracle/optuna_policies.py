@@ -9,7 +9,7 @@ optuna.logging.disable_default_handler()
 
 
 def pruned(pruner: type[optuna.pruners.BasePruner]) -> Policy:
-    """Every model is tried once, in the session's order; the pruner has the settings that Optuna gives it."""
+    """Every model is tried once, in the order that was drawn; the pruner has the settings that Optuna gives it."""
 
     def choose(session: Session) -> Choice:
         seed = int(session.random.integers(1 << 31))

@@ -83,7 +83,7 @@ class Choice:
 class Session:
     """One replay of one data set: tasks are answered from the table and their cost is kept.
 
-    Which recorded seed comes first is drawn for the session, as a user's seed would be, the same for all models.
+    Which recorded seed comes first is drawn by lot, as a user's seed would be, the same for all models.
     A task that no longer fits into the budget is refused and costs nothing, as is a repetition without a recorded seed.
     """
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from anmok.backbone import Kind
-from anmok.catalogue import card, create_model, require_model, split_tag
+from anmok.catalogue import as_file_name, card, create_model, require_model, split_tag
 from anmok.catalogue.foreign import Foreign
 from anmok.errors import ImageSizeError, RequestError, SpecError, UnknownNameError
 
@@ -170,6 +170,7 @@ def test_looking_draws_no_random_numbers(own):
 
 
 def test_tags_are_the_zoos_alone():
+    assert as_file_name("hf:owner/name") == "hf-owner-name"
     assert split_tag("resnet18.a1_in1k") == ("resnet18", "a1_in1k")
     assert split_tag("timm:resnet18.a1_in1k") == ("timm:resnet18.a1_in1k", "")
     assert split_tag("hf:./a.b/c") == ("hf:./a.b/c", "")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from anmok.errors import RequestError
 from anmok.experience import ExperienceStore, FinishedTrial, layout
+from anmok.experience.layout import State
 from recorded_past import PHOTOS, TRIAL
 
 ROWS = [replace(TRIAL, seed=seed, hardware="x" * 40) for seed in range(120)]
@@ -186,6 +187,25 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
         ExperienceStore(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["notes.sqlite"]
+
+
+def test_a_file_that_is_being_made_is_never_taken_for_another_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "e.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    read = layout._number
+
+    def overtaken(connection: sqlite3.Connection, query: str) -> int:
+        number = read(connection, query)
+        monkeypatch.setattr(layout, "_number", read)
+        layout.bring_up_to_date(path)
+        return number
+
+    monkeypatch.setattr(layout, "_number", overtaken)
+    assert layout.inspect(path) is State.ABSENT
+    assert layout.inspect(path) is State.SOUND
 
 
 def test_a_data_set_whose_facts_went_bad_is_left_out_and_told(path: Path) -> None:

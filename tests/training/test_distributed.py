@@ -27,6 +27,7 @@ from anmok.training.loop import fit
 from anmok.training.optimizer import build_optimizer
 from anmok.training.recipe import Optimizer, Precision, Recipe
 from anmok.training.stepper import Moment, Stepper
+from anmok.zoo.airbench import Airbench, AirbenchSpec
 from anmok.zoo.vit import ViTSpec
 from halves import Halves, layer_norm_network
 
@@ -84,6 +85,15 @@ def train(task: Fit) -> dict[str, object]:
     } | ({"micro_batch": result.micro_batch} if task.shard else {})
 
 
+def learned_filters() -> list[float]:
+    """Those that a network takes from the first images that it sees, of which each process sees others."""
+    torch.manual_seed(0)
+    network = Airbench(AirbenchSpec(widths=(4,), img_size=(8, 8)), num_classes=2)
+    recipe = BASE.changed({"epochs": 1, "evaluations": 0})
+    fit(Fit(network=network, train=Halves(50).batches(seed=1), recipe=recipe, device=CPU, seed=0, num_classes=2))
+    return network.stem[0].weight.flatten().tolist()
+
+
 def ending(end: Callable[[], None]) -> Callable[[int, int], None]:
     def tell(done: int, _: int) -> None:
         if done == LAST:
@@ -116,7 +126,7 @@ def main(folder: Path) -> None:
             if rank == 0:
                 save_file(task.network.state_dict(), folder / f"{name}-weights.safetensors")
         rates = find_learning_rate(job("adamw", shard=True), steps=20).losses
-        (folder / f"{rank}.json").write_text(json.dumps([found, rates]))
+        (folder / f"{rank}.json").write_text(json.dumps([found, rates, learned_filters()]))
         write_always()
         kill = lambda: os.kill(os.getpid(), signal.SIGKILL if rank else 0)  # noqa: E731
         fit(job("lamb", folder / "lamb.safetensors", shard=True, on_step=ending(kill)))
@@ -138,7 +148,8 @@ def test_two_processes_train_as_one_does_and_it_goes_on_where_one_is_lost(
     assert "TrainingError: Another process of this training has ended." in process.stderr, process.stderr
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
-    found, rates = first
+    found, rates, filters = first
+    assert len(filters) == 2 * 12 * 12
     np.testing.assert_allclose(rates, find_learning_rate(job("adamw"), steps=20).losses, atol=1e-4)
     for name in found:
         alone = job(name)

@@ -12,7 +12,7 @@ from anmok.api.listing import list_images
 from anmok.api.train_images import read_images, split_images
 from anmok.api.train_job import TrainJob
 from anmok.api.train_request import TrainRequest
-from anmok.catalogue import require_model, split_tag
+from anmok.catalogue import as_file_name, require_model, split_tag
 from anmok.data import ImageData
 from anmok.errors import RequestError
 from anmok.evaluation.metrics import Proportion
@@ -83,7 +83,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command
         search_rate=learning_rate == "auto",
         recipe=chosen,
     )
-    root = Path(out) if out else Path("runs") / f"{images.name}-{model.replace('/', '-').replace(':', '-')}"
+    root = Path(out) if out else Path("runs") / f"{images.name}-{as_file_name(model)}"
     size = chosen.image_size or require_model(split_tag(model)[0]).spec.img_size[0]
     with process_group() as device:
         if shard:

@@ -4,6 +4,7 @@ from anmok.catalogue.cards import Card as Card
 from anmok.catalogue.cards import Result as Result
 from anmok.catalogue.cards import card as card
 from anmok.catalogue.create import create_model as create_model
+from anmok.catalogue.names import as_file_name as as_file_name
 from anmok.catalogue.names import list_models as list_models
 from anmok.catalogue.names import require_model as require_model
 from anmok.catalogue.names import split_tag as split_tag

@@ -89,6 +89,11 @@ def split_tag(name: str) -> tuple[str, str]:
     return preset, tag
 
 
+def as_file_name(name: str) -> str:
+    """A model's name where it stands for a file or a folder: hf:owner/name is one, not two."""
+    return name.replace("/", "-").replace(":", "-")
+
+
 def parents(family: str) -> tuple[str, ...]:
     """The families that one descends from: those whose files in the zoo it imports."""
     homes = (getattr(value, "__module__", "") for value in vars(_module(family)).values())

@@ -49,6 +49,7 @@ def inspect(path: Path) -> State:
         return State.ABSENT
     try:
         with closing(connect(path)) as connection:
+            connection.execute("BEGIN")  # one moment for all that is read: another process may be making the file
             if _number(connection, "PRAGMA application_id") != APPLICATION:
                 return State.FOREIGN if _number(connection, "SELECT count(*) FROM sqlite_master") else State.ABSENT
             layout = layout_of(connection)

@@ -18,7 +18,7 @@ class FinishedTrial:
     run: str  # names the run it comes from: the same trial of the same run is one row
     data: str  # name that the user's data set goes by
     model: str
-    kind: str  # cnn, transformer, hybrid or mlp
+    kind: str  # a value of `Kind`
     recipe: str  # digest of all its settings
     epochs: int
     augmentation: str

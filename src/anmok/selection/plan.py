@@ -17,9 +17,7 @@ _LEAST_IMAGES_PER_CLASS = 10  # in the first rung: below it a learning curve say
 _SHARE_FOR_TRAINING = 0.85  # of the budget; the rest is for the export, the report and for error
 _FEW = 6  # models that race however short the training has to be
 _WORTHWHILE = 16  # epochs at the full train split; more models than a few race only where all can have that many
-_LOOKING = (
-    0.3  # time to look at a select image, in training steps on one; forward alone is a third, without gradients less
-)
+_LOOKING = 0.3  # time to look at a select image, over that of a training step on one: forward alone is a third
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from filelock import FileLock, Timeout
 
+from anmok.catalogue import as_file_name
 from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurements
 from anmok.selection.request import Request
@@ -64,7 +65,7 @@ class RunDirectory:
 
     def checkpoint(self, model: str, stage: str) -> Path:
         """Where a training in progress keeps its state."""
-        return self.root / "trials" / model.replace("/", "-").replace(":", "-") / f"{stage}.safetensors"
+        return self.root / "trials" / as_file_name(model) / f"{stage}.safetensors"
 
     def claim(self, request: Claim) -> None:
         """Write the request down, or check that it is the one written there."""

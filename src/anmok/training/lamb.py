@@ -1,15 +1,15 @@
 """Large batches: Adam's steps, as long as the weights allow."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from anmok.training.grouped import GroupedOptimizer
 from anmok.training.sharded import norms, own
 
 
-class Lamb(torch.optim.Optimizer):
+class Lamb(GroupedOptimizer):
     """Adam's step plus the decay, stretched in every tensor to the norm of its weights, times the learning rate.
 
     You et al. 2020, arXiv:1904.00962, alg. 2, with phi(z) = z. Tensors without weight decay take Adam's step
@@ -19,19 +19,6 @@ class Lamb(torch.optim.Optimizer):
 
     def __init__(self, params: Any, *, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-6) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": 0.0})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Take one step along the gradients that there are."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            weights = [p for p in group["params"] if p.grad is not None]
-            if weights:
-                self._update(weights, group)
-        return loss
 
     def _update(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         states = [self._state_of(p) for p in weights]

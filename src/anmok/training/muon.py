@@ -1,6 +1,6 @@
 """Steps of equal length in all directions: the momentum of every matrix, orthogonalised."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from anmok.training.grouped import GroupedOptimizer
 from anmok.training.sharded import part_like, whole
 
 _ROUNDS = 5  # of Newton and Schulz
@@ -17,7 +18,7 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)  # of the polynomial that takes singular va
 _ADAM_STEP = 0.2  # root mean square of a step of AdamW, which those of matrices are given
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(GroupedOptimizer):
     """Nesterov's momentum, orthogonalised, in groups with `orthogonal`; AdamW's step in all others.
 
     Jordan et al. 2024, https://kellerjordan.github.io/posts/muon. Kernels count as matrices with a row per output
@@ -37,18 +38,8 @@ class Muon(torch.optim.Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": 0.0}
         super().__init__(params, defaults | {"orthogonal": False})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Take one step along the gradients that there are."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            weights = [p for p in group["params"] if p.grad is not None]
-            if weights:
-                (self._orthogonal_step if group["orthogonal"] else self._adam_step)(weights, group)
-        return loss
+    def _update(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        (self._orthogonal_step if group["orthogonal"] else self._adam_step)(weights, group)
 
     def _orthogonal_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [p.grad for p in weights if p.grad is not None]

@@ -13,7 +13,7 @@ from anmok.data import WHOLE, Batch, mix, one_hot, vary
 from anmok.errors import RequestError, TrainingError
 from anmok.shapes import Images, Logits
 from anmok.training.device import autocast, resolve
-from anmok.training.distributed import anyone, in_parallel, summed, this_part, without_exchange
+from anmok.training.distributed import agree_on_buffers, anyone, in_parallel, summed, this_part, without_exchange
 from anmok.training.heads import AllHeads
 from anmok.training.job import Fit
 from anmok.training.losses import Losses
@@ -75,6 +75,8 @@ class Stepper:
         while (total := self._try(views, targets, count, moment)) is None:
             self._halve()
         self._careful = max(0, self._careful - 1)
+        if moment == (0, 0):
+            agree_on_buffers(self._network)  # one process's filters, where these follow from the first images
         return summed(total), count
 
     def _try(self, images: Images, targets: Tensor, count: Tensor | int, moment: Moment) -> Tensor | None:
