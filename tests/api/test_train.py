@@ -68,7 +68,11 @@ def test_an_evaluation_on_the_same_images_takes_the_runs_test_split_and_agrees(r
     assert found.names == ("blue", "green", "red")
     assert 0 <= found.calibration_error <= 1
     assert found.as_dict()["classes"]["red"]["images"] == 12
-    assert evaluate(result.path / "best", photos, split="train").accuracy.n == 114
+    assert evaluate(result.path / "best", photos, split="train", views=6).accuracy.n == 114
+    with pytest.raises(
+        RequestError, match=r"^An answer is the mean over 1, 2 or 6 views: got 3\. Choose one of these\.$"
+    ):
+        evaluate(result.path, photos, views=3)
 
 
 def test_an_evaluation_matches_classes_by_name(result: Trained, photos: Path, tmp_path: Path) -> None:

@@ -18,6 +18,21 @@ def test_an_image_gets_the_same_numbers_in_any_company(seed: int, epoch: int, or
     assert np.array_equal(parts, whole[:, positions])
 
 
+@given(st.integers(0, 2**31), st.integers(0, 10**4))
+def test_each_image_takes_turns_wherever_it_comes_in_an_epoch(seed: int, epoch: int) -> None:
+    rows = np.arange(40)
+    first = Draws(seed, epoch, rows, rows).turns()
+    assert np.array_equal(Draws(seed, epoch, rows, rows[::-1]).turns(), first[::-1])
+    assert np.array_equal(Draws(seed, epoch + 1, rows, rows).turns(), ~first)
+
+
+def test_half_of_the_images_take_their_turn_in_the_same_epoch() -> None:
+    rows = np.arange(10_000)
+    assert abs(Draws(0, 0, rows, rows).turns().mean() - 0.5) < 0.02
+    assert abs(Draws(0, 0, rows).turns().mean() - 0.5) < 0.02
+    assert abs(np.corrcoef(Draws(0, 0, rows, rows).turns(), Draws(1, 0, rows, rows).turns())[0, 1]) < 0.05
+
+
 def test_splitmix64_gives_the_published_numbers() -> None:
     # Reference: the public C code of Vigna, seeded with 1234567.
     draws = Draws(0, 0, np.arange(1))

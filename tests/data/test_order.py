@@ -82,3 +82,17 @@ def test_evaluation_takes_each_row_once(options: dict) -> None:
 def test_a_batch_of_nothing_is_an_error() -> None:
     with pytest.raises(RequestError, match=r"at least one image: got batch_size=0\. Give 1 or more\."):
         Order(np.arange(5), batch_size=0, seed=None)
+
+
+def test_images_take_turns_where_an_epoch_has_each_of_them_once() -> None:
+    def seen(epoch: int) -> dict[int, bool]:
+        order = Order(np.arange(30), batch_size=30, seed=4)
+        (chosen,) = order.batches(epoch)
+        return dict(zip(chosen.rows.tolist(), order.draws(epoch, chosen).turns().tolist(), strict=True))
+
+    assert seen(1) == {row: not turn for row, turn in seen(0).items()}
+    order = Order(np.arange(300), batch_size=300, seed=4, repeats=2)
+    (chosen,) = order.batches(0)
+    turns = order.draws(0, chosen).turns()
+    halves = [turns[chosen.rows == row] for row in np.unique(chosen.rows)]
+    assert 0.3 < np.mean([first != second for first, second in halves]) < 0.7

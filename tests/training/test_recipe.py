@@ -58,6 +58,10 @@ def test_every_number_has_a_range() -> None:
         ({"epsilon": 1e-3, "optimizer": Optimizer.SGD}, "epsilon has no effect without the optimizer 'adamw'"),
         ({"temperature": 3.0, "distillation": Distillation.HARD}, "temperature has no effect without the distillation"),
         ({"distillation_weight": 0.1}, "distillation_weight has no effect without distillation: got 0.1"),
+        (
+            {"shift": 0.25, "augmentation": Augmentation.NONE},
+            "shift has no effect without the augmentation 'crop' or 'flip-crop': got 0.25",
+        ),
         ({"crop_area": 0.5}, "crop_area has no effect without an augmentation with 'resized-crop': got 0.5"),
         ({"randaugment_magnitude": 5.0}, "randaugment_magnitude has no effect without randaugment_layers: got 5.0"),
         ({"randaugment_probability": 0.5}, "randaugment_probability has no effect without randaugment_layers: got 0.5"),

@@ -12,7 +12,7 @@ from anmok.api.listing import list_images
 from anmok.api.train_images import EVALUATION_BATCH
 from anmok.data import ImageData, Order, Split, read_splits
 from anmok.data.squares import Squares
-from anmok.errors import DataError
+from anmok.errors import DataError, RequestError
 from anmok.evaluation.metrics import (
     ClassScore,
     Proportion,
@@ -26,7 +26,7 @@ from anmok.selection.observer import Observer, Silent
 from anmok.selection.run_directory import RunDirectory
 from anmok.training.classifier import best_of, load_classifier
 from anmok.training.distributed import is_first, process_group
-from anmok.training.inference import probabilities
+from anmok.training.inference import VIEWS, probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +57,17 @@ def evaluate(
     data: str | Path | ImageData,
     *,
     split: Split | None = None,
-    mirror: bool = False,
+    views: int = 1,
     observer: Observer | None = None,
 ) -> Evaluation:
     """Test a trained model, a run directory or its best/, on labelled images.
 
     Of images that the run was trained on, its own test split; of others with splits, theirs; else all; `split` names
-    another. With `mirror`, each answer is the mean of those for the image and its mirror image. Classes are matched by
-    their names; the images may lack some. Raises an `AnmokError` that says what to do.
+    another. Each answer is the mean over 1, 2 or 6 `views`: the image; its mirror image too; both shifted as well.
+    Classes are matched by their names; the images may lack some. Raises an `AnmokError` that says what to do.
     """
+    if views not in VIEWS:
+        raise RequestError(f"An answer is the mean over 1, 2 or 6 views: got {views}. Choose one of these.")
     watching = observer if observer and is_first() else Silent()
     directory = best_of(Path(model))
     classifier = load_classifier(directory)
@@ -78,7 +80,7 @@ def evaluate(
         watching.stage("Evaluation")
         order = Order(samples["id"].to_numpy(), batch_size=EVALUATION_BATCH, seed=None)
         source = Squares(data=images, order=order, size=config.image_size, crop_share=config.crop_share)
-        answers = probabilities(classifier.to(device), source, device, mirror=mirror)
+        answers = probabilities(classifier.to(device), source, device, views=views)
         first = is_first()
     labels = _labels(images, samples, config.classes)
     predicted = answers.argmax(1)

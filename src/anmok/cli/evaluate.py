@@ -10,7 +10,7 @@ def evaluate(
     /,
     *,
     split: Literal["train", "select", "test"] | None = None,
-    mirror: bool = False,
+    views: Literal[1, 2, 6] = 1,
     json: bool = False,
 ) -> None:
     """Test a trained model on labelled images: accuracy, every class, calibration.
@@ -23,8 +23,9 @@ def evaluate(
         What `anmok select` takes: a folder, a manifest, hf://owner/name, shards, or "fashion".
     split
         Which images; test where there are splits, all where not.
-    mirror
-        Answer with the mean for the image and its mirror image: often a little better, and twice as slow.
+    views
+        Answer with the mean over so many views, often a little better and as many times as slow: 2 adds the mirror
+        image, 6 both of them shifted.
     json
         One JSON object, for machines.
     """
@@ -33,6 +34,6 @@ def evaluate(
     from anmok.cli.show_training import show_evaluation
 
     with watching() as observer:
-        result = run_evaluation(model, data, split=split, mirror=mirror, observer=observer)
+        result = run_evaluation(model, data, split=split, views=views, observer=observer)
     if result.is_first:
         show_evaluation(result, as_json=json)

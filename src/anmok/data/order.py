@@ -76,7 +76,8 @@ class Order:
 
     def draws(self, epoch: int, chosen: Chosen) -> Draws:
         """The random numbers for the views of a batch's images."""
-        return Draws(self.seed or 0, epoch, chosen.positions)
+        once = self._repeats == 1 and self._weights is None
+        return Draws(self.seed or 0, epoch, chosen.positions, chosen.rows if once else None)
 
     def _shuffled(self, random: np.random.Generator) -> Int[np.ndarray, " n"]:
         if self._weights is None:

@@ -61,6 +61,7 @@ class Recipe:
 
     # What the network sees
     augmentation: Augmentation = Augmentation.FLIP_CROP
+    shift: float = 0.125  # share of the side by which a crop moves an image, at most
     crop_area: float = 0.08  # smallest share of the image that a resized crop takes
     randaugment_layers: int = 0
     randaugment_magnitude: float = 9.0
@@ -110,6 +111,7 @@ class Recipe:
         """How the views of training images differ."""
         return Variation(
             augmentation=self.augmentation,
+            shift=self.shift,
             randaugment_layers=self.randaugment_layers,
             randaugment_magnitude=self.randaugment_magnitude,
             randaugment_deviation=self.randaugment_deviation,
@@ -140,6 +142,7 @@ _RANGES = {
     ),
     **dict.fromkeys(("crop_area", "crop_share"), Range(0, 1, open_low=True)),
     **dict.fromkeys(("mixup", "cutmix"), Range(0, 32)),
+    "shift": Range(0, 0.5, open_low=True),
     **dict.fromkeys(("image_size", "test_size"), Range(16, 4096)),
     "batch_size": Range(2),
     "milestones": Range(0, 1, open_low=True, open_high=True),
@@ -164,6 +167,7 @@ def _idle(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "decay_epochs": (schedule is Schedule.EXPONENTIAL, "the schedule 'exponential'"),
         "distillation_weight": (distillation is not Distillation.NONE, "distillation"),
         "temperature": (distillation is Distillation.SOFT, "the distillation 'soft'"),
+        "shift": (settings["augmentation"] in ("crop", "flip-crop"), "the augmentation 'crop' or 'flip-crop'"),
         "crop_area": (settings["augmentation"].endswith("resized-crop"), "an augmentation with 'resized-crop'"),
         "randaugment_magnitude": (settings["randaugment_layers"] > 0, "randaugment_layers"),
         "randaugment_deviation": (settings["randaugment_layers"] > 0, "randaugment_layers"),

@@ -45,6 +45,12 @@ def test_half_of_the_images_are_mirrored_and_shifts_are_uniform() -> None:
     assert (shares - 0.2).abs().max() < 0.03
 
 
+def test_a_shift_reaches_as_far_as_its_share_of_the_side() -> None:
+    ramp = torch.arange(32, dtype=torch.uint8).expand(500, 1, 32, 32)
+    moved = shifted(ramp, Draws(0, 0, np.arange(500)), shift=0.0625, mirror=False)
+    assert (moved[:, 0, 0, 9].int() - 9).unique().tolist() == [-2, -1, 0, 1, 2]
+
+
 def test_images_are_treated_one_by_one() -> None:
     images = torch.randint(0, 256, (1, 3, 32, 32), generator=seeded(), dtype=torch.uint8).expand(64, 3, 32, 32)
     result = augment(images)

@@ -89,4 +89,4 @@ def test_pixels_and_what_is_made_of_them_are_apart() -> None:
     before = pixels.clone()
     vary(pixels, EVERYTHING, at(*range(9)))
     assert torch.equal(pixels, before)
-    assert torch.equal(shifted(pixels, at(*range(9)), shift=False, mirror=False), before)
+    assert torch.equal(shifted(pixels, at(*range(9)), shift=0.0, mirror=False), before)

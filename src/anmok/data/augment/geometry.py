@@ -1,5 +1,7 @@
 """Where the pixels of a view come from."""
 
+from math import floor
+
 import numpy as np
 import torch
 from einops import rearrange
@@ -10,22 +12,22 @@ from torch.nn import functional
 from anmok.data.draws import Draws
 from anmok.shapes import Pixels
 
-SHIFT = 8  # an image moves by at most 1/8 of its side
 GREY = 128  # of what a transformation uncovers
 
 
-def shifted(pixels: Pixels, draws: Draws, *, shift: bool = True, mirror: bool = True) -> Pixels:
-    """Move each image by up to an eighth of its sides, mirror it with probability 1/2, or both.
+def shifted(pixels: Pixels, draws: Draws, *, shift: float = 0.125, mirror: bool = True) -> Pixels:
+    """Move each image by up to a share of its sides, mirror it in every other epoch, or both.
 
     He et al. 2016, arXiv:1512.03385, sec. 4.2 (4 of 32 pixels). Departs from it: the border that a shift
-    uncovers holds the mirrored inside, not zeros, which a network can tell from content.
+    uncovers holds the mirrored inside, not zeros, which a network can tell from content; and an image is mirrored
+    by turns (`Draws.turns`), not by chance.
     """
-    if shift:
-        rows, columns = (_reflected(side, draws) for side in pixels.shape[2:])
+    if shift > 0:
+        rows, columns = (_reflected(side, floor(shift * side), draws) for side in pixels.shape[2:])
         # One gather does it all; no padded copy is made.
         top, left = (torch.from_numpy(places).to(pixels.device) for places in (rows, columns))
         pixels = _taken(pixels, (top * pixels.shape[3])[:, :, None] + left[:, None])
-    return _mirrored(pixels, draws.chance(0.5)) if mirror else pixels
+    return _mirrored(pixels, draws.turns()) if mirror else pixels
 
 
 def moved(pixels: Pixels, distances: Int[Tensor, "b 2"]) -> Pixels:
@@ -96,9 +98,8 @@ def _mirrored(pixels: Pixels, chosen: Bool[np.ndarray, " b"]) -> Pixels:
     return pixels.flip(3).bitwise_xor_(pixels).bitwise_and_(mask).bitwise_xor_(pixels)
 
 
-def _reflected(side: int, draws: Draws) -> Int[np.ndarray, "b side"]:
+def _reflected(side: int, reach: int, draws: Draws) -> Int[np.ndarray, "b side"]:
     """Where each row or column of the result comes from, one shift per image, reflected at both ends."""
-    reach = side // SHIFT
     shift = draws.integers(-reach, reach + 1)[:, None]
     last = side - 1
     return last - np.abs(np.abs(np.arange(side) + shift) - last)

@@ -15,10 +15,10 @@ class Augmentation(StrEnum):
     """Which part of an image is seen, anew in each epoch."""
 
     NONE = "none"
-    CROP = "crop"  # shift by up to an eighth of the side
-    FLIP_CROP = "flip-crop"  # the same, and mirror one half of the images
+    CROP = "crop"  # shift by up to `Variation.shift` of the side
+    FLIP_CROP = "flip-crop"  # the same, and mirror in every other epoch
     RESIZED_CROP = "resized-crop"  # a part of random area and shape; taken where images are decoded, not here
-    FLIP_RESIZED_CROP = "flip-resized-crop"  # the same, and mirror one half of the images
+    FLIP_RESIZED_CROP = "flip-resized-crop"  # the same, and mirror in every other epoch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Variation:
     """How the views of training images differ."""
 
     augmentation: Augmentation = Augmentation.NONE
+    shift: float = 0.125  # of the side, at most
     randaugment_layers: int = 0
     randaugment_magnitude: float = 9.0  # 0 to 30; 10 is the strongest that AutoAugment knows
     randaugment_deviation: float = 0.5  # of the magnitude
@@ -37,7 +38,7 @@ class Variation:
 def vary(pixels: Pixels, variation: Variation, draws: Draws) -> Images:
     """Give each image its view, in [0, 1]: shift and mirror, RandAugment, colour jitter, erasing."""
     augmentation = variation.augmentation
-    shift = augmentation in (Augmentation.CROP, Augmentation.FLIP_CROP)
+    shift = variation.shift if augmentation in (Augmentation.CROP, Augmentation.FLIP_CROP) else 0.0
     mirror = augmentation in (Augmentation.FLIP_CROP, Augmentation.FLIP_RESIZED_CROP)
     if shift or mirror:
         pixels = shifted(pixels, draws, shift=shift, mirror=mirror)
