@@ -12,6 +12,7 @@ from anmok.backbone import Kind
 from anmok.data import write_splits
 from anmok.evaluation.measurements import Measurement, Outcome
 from anmok.evaluation.metrics import accuracy
+from anmok.selection.objectives import read_objective, request_rows, with_scores
 from anmok.selection.request import Request
 from anmok.selection.run_directory import RunDirectory
 
@@ -54,6 +55,8 @@ class Scene:
     data: str = "photos"
     sizes: dict[str, int] | None = None
     max_latency: float | None = None
+    objective: str | None = None
+    prefer: str | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,7 +67,10 @@ def build_run(root: Path, scene: Scene, pixels: np.ndarray | None = None) -> Run
     """Write everything that `select` writes, except weights."""
     root.mkdir(parents=True)
     run = RunDirectory(root)
-    Request(data=scene.data, max_latency=scene.max_latency, budget=600.0).write(run.request)
+    request = Request(
+        data=scene.data, max_latency=scene.max_latency, budget=600.0, objective=scene.objective, prefer=scene.prefer
+    )
+    request.write(run.request)
     splits = [name for name, n in scene.counts.items() for _ in range(n)]
     labels = np.arange(len(splits), dtype=np.int32) % len(scene.classes)
     paths = [f"{s}/{scene.classes[k]}/{i:05}.png" for i, (s, k) in enumerate(zip(splits, labels, strict=True))]
@@ -77,7 +83,7 @@ def build_run(root: Path, scene: Scene, pixels: np.ndarray | None = None) -> Run
     run.pixels(scene.side).parent.mkdir()
     np.save(run.pixels(scene.side), pixels)
 
-    run.measurements.append([*_data_rows(scene), *_cost_rows(scene)])
+    run.measurements.append([*_data_rows(scene), *_cost_rows(scene), *request_rows(request, scene.classes)])
     difficulty = random.random(len(splits))
     for racer in scene.racers:
         for fraction in (1 / 8, 1 / 4, 1 / 2, 1.0):
@@ -144,7 +150,12 @@ def _append_trial(run: RunDirectory, scene: Scene, racer: Racer, fraction: float
     if fraction == racer.last < 1:
         note = "chance of 1.2% to come within one point of the best at full data; expected there: 70.0 %"
         rows.append(Measurement(subject=racer.model, metric="dropped", value=0.012, conditions=conditions, note=note))
-    run.measurements.append(rows, [outcome])
+    _append(run, rows, outcome)
+
+
+def _append(run: RunDirectory, rows: list[Measurement], outcome: Outcome) -> None:
+    objective = read_objective(run.measurements)
+    run.measurements.append(with_scores(rows, [outcome], objective), [outcome])
 
 
 def _append_final(run: RunDirectory, scene: Scene, difficulty: np.ndarray) -> None:
@@ -162,7 +173,7 @@ def _append_final(run: RunDirectory, scene: Scene, difficulty: np.ndarray) -> No
         Measurement(metric="train_seconds", value=41.0, unit="s", **common),
         Measurement(metric="test_accuracy", value=share.value, unit="share", **interval, **common),
     ]
-    run.measurements.append(rows, [outcome])
+    _append(run, rows, outcome)
 
 
 def _answers(scene: Scene, racer: Racer, images: int, split: str, conditions: Any, difficulty: np.ndarray) -> Outcome:

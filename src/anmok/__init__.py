@@ -1,8 +1,9 @@
 """Anmok: which vision backbone should I use for my images, and why?
 
 `create_model`, `list_models`, `card` for the zoo; `load_data`, `audit`, `pack` for images; `select` for the choice;
-`train` and `evaluate` for one model; `load` for what came of it. `scores` ranks pretrained networks by what their
-frozen features know, `read_experience` tells what earlier data sets taught.
+`train` and `evaluate` for one model; `load` for what came of it. `bench` measures what models cost on a device,
+`scores` ranks pretrained networks by what their frozen features know, `read_experience` tells what earlier data sets
+taught.
 """
 
 import importlib
@@ -15,6 +16,7 @@ os.environ.setdefault(
 
 if TYPE_CHECKING:
     from anmok import scores as scores
+    from anmok.api.bench import bench as bench
     from anmok.api.evaluate import Evaluation as Evaluation
     from anmok.api.evaluate import evaluate as evaluate
     from anmok.api.experience import read_experience as read_experience
@@ -33,16 +35,19 @@ if TYPE_CHECKING:
     from anmok.data import audit as audit
     from anmok.data import load_data as load_data
     from anmok.errors import AnmokError as AnmokError
+    from anmok.evaluation.device_costs import DeviceCosts as DeviceCosts
     from anmok.serving import load as load
     from anmok.serving import optimize as optimize
 
 _HOMES = {
     "AnmokError": "anmok.errors",
+    "DeviceCosts": "anmok.evaluation.device_costs",
     "Evaluation": "anmok.api.evaluate",
     "ScaleSearch": "anmok.api.scale_search",
     "Selection": "anmok.api.select",
     "Trained": "anmok.api.train",
     "audit": "anmok.data",
+    "bench": "anmok.api.bench",
     "card": "anmok.catalogue",
     "create_model": "anmok.catalogue",
     "create_segmenter": "anmok.catalogue",

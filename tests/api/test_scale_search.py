@@ -48,7 +48,7 @@ class Alone(Crew):
 def few() -> Iterator[None]:
     """No further processes, and a coarse grid."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "Crew", Alone)
+        patch.setattr(search, "hire", lambda workers, briefing, most, note: Alone(briefing, most))
         # The shape checks hide from `inference_mode` that it decorates a generator.
         patch.setattr(trial, "probabilities", torch.no_grad()(trial.probabilities))
         patch.setattr(grid, "STEPS", Scaling(depth=0.5, width=0.2, resolution=0.2))

@@ -31,7 +31,7 @@ def test_the_verbs_are_these() -> None:
     """A verb is added on purpose, with its page in the README."""
     verbs = {name for name in app if not name.startswith("-")}
     one_model = {"train", "evaluate", "predict", "export", "recipes", "scale-search"}
-    assert verbs == {"select", "demo", "report", "audit", "pack", "models", "card", "experience"} | one_model
+    assert verbs == {"select", "demo", "report", "audit", "pack", "models", "card", "experience", "bench"} | one_model
 
 
 def test_help_does_not_import_torch_and_nothing_imports_torchvision() -> None:
@@ -67,6 +67,8 @@ def test_no_module_imports_torchvision() -> None:
         (["report", "nowhere"], "'nowhere' is not a run of Anmok"),
         (["select", "fashion", "--budget", "soon"], "--budget takes a number"),
         (["select", "fashion", "--max-latency", "fast"], "--max-latency takes a number"),
+        (["select", "fashion", "--objective", "f1"], 'Invalid value "f1" for --objective'),
+        (["select", "fashion", "--costs", "nowhere.csv"], "'nowhere.csv' cannot be read (No such file or directory)"),
         (["select", "fashion", "--models", "vit_nanno"], "Did you mean 'vit_nano'"),
         (["select"], "--data requires an argument"),
         (["select", "fashion", "--colour", "red"], "--colour"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,14 @@ def test_outcomes_come_back_as_they_were(table: Measurements) -> None:
         np.testing.assert_array_equal(getattr(found, name), getattr(outcome("b", 9), name))
     np.testing.assert_array_equal(found.correct, found.labels == 0)
     assert len(table.outcomes(split="test")) == 0
+
+
+def test_ranks_come_back_and_old_outcomes_have_none(table: Measurements) -> None:
+    ranked = replace(outcome("a"), rank=np.arange(5, dtype=np.int32))
+    table.append(outcomes=[ranked, outcome("b")])
+    new, old = table.outcomes()
+    np.testing.assert_array_equal(new.rank, ranked.rank)
+    assert old.rank is None
 
 
 def test_an_append_that_fails_leaves_nothing(table: Measurements) -> None:

@@ -42,7 +42,7 @@ def test_page_opens_without_errors_and_shows_its_plots(browser, run: RunDirector
     assert [url for url in requests if not url.startswith("data:")] == [address]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     plots = page.locator("svg.plot:visible").all()
-    assert len(plots) == 1 + 6 + 1
+    assert len(plots) == 1 + 3 + 6 + 1  # fronts of the four costs, learning curves, confusions
     for plot in plots:
         box = plot.bounding_box()
         assert box["width"] > 100

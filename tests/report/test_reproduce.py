@@ -36,3 +36,9 @@ def test_command_says_the_same_as_the_request() -> None:
 def test_command_leaves_out_what_was_not_set_but_always_names_the_seed() -> None:
     text = command(Request(data="photos"), Path("runs/photos"))
     assert text == "anmok select photos --budget 1800s --seed 0 --out runs/photos"
+
+
+def test_command_names_what_told_the_latencies() -> None:
+    text = command(Request(data="photos", device="my pi.json"), Path("run"))
+    assert "--device 'my pi.json'" in text
+    assert "--runtime onnxruntime" in command(Request(data="photos", runtime="onnxruntime"), Path("run"))

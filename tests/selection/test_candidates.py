@@ -64,6 +64,11 @@ def test_a_broken_limit_is_said_with_both_values() -> None:
     assert both == {"large": "params 2.5e+07 > 2e+06, memory 200 MiB > 100 MiB"}
 
 
+def test_limits_that_none_meets_on_another_device_name_it() -> None:
+    with pytest.raises(RequestError, match=r"^No model meets --max-params on Raspberry Pi 5\. Nearest: small"):
+        check_limits(COSTS, NONE | {"params": 1.0}, "Raspberry Pi 5")
+
+
 def test_limits_that_none_meets_show_the_nearest_misses_first() -> None:
     message = (
         r"^No model meets --max-latency on this machine\. Nearest: small \(latency 1 ms > 0\.5 ms\); "

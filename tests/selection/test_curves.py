@@ -1,9 +1,11 @@
 """Extrapolation against laws that are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from anmok.selection.curves import CurvePoint, Hearsay, LearningCurve, weigh
+from anmok.selection.curves import CurvePoint, Hearsay, LearningCurve, training_variance, weigh
 from anmok.selection.families import SHAPES
 
 N = 3200
@@ -64,6 +66,13 @@ def test_a_curve_that_falls_is_read_with_a_wider_interval() -> None:
     assert width(0.7, 0.55, 0.65) > 1.2 * width(0.6, 0.63, 0.66)
 
 
+def test_scatter_on_few_images_hardly_takes_from_what_was_measured_on_all() -> None:
+    seen = [CurvePoint(images=n, accuracy=a, measured_on=192) for n, a in ((N // 8, 0.55), (N // 8, 0.33), (N, 0.89))]
+    expected = LearningCurve(seen, N, seed=0).expect(N)
+    assert expected.mean > 0.82
+    assert expected.high >= 0.87
+
+
 def test_what_is_believed_before_fades_with_every_point() -> None:
     before = Hearsay(mean=0.9, sd=0.03)
     seen = [CurvePoint(images=n, accuracy=0.6, measured_on=1000) for n in (800, 1600, 3200)]
@@ -107,3 +116,11 @@ def test_80_percent_intervals_cover_about_80_percent() -> None:
         expected = LearningCurve(seen, 1600, seed=trial).expect(1600)
         hits.append(expected.low <= share(1600) <= expected.high)
     assert 0.75 <= np.mean(hits) <= 0.95
+
+
+def test_an_objective_that_varies_more_makes_points_and_promises_less_certain() -> None:
+    seen = [CurvePoint(images=n, accuracy=a, measured_on=500) for n, a in ((200, 0.5), (800, 0.7))]
+    varied = [replace(point, dispersion=4.0) for point in seen]
+    usual, wide = (LearningCurve(points, N, seed=0).expect(N) for points in (seen, varied))
+    assert training_variance(varied[0]) == pytest.approx(4 * training_variance(seen[0]))
+    assert wide.high - wide.low > 1.3 * (usual.high - usual.low)

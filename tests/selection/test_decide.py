@@ -96,7 +96,7 @@ def test_the_reasons_are_three_and_carry_the_numbers_of_the_table(tmp_path: Path
     assert winner.expected is not None
     accuracy, cost, data = reasons(decision)
     assert f"{100 * winner.accuracy.value:.1f} %" in accuracy
-    assert f"{winner.cost.latency:.2f} ms" in cost
+    assert f"{winner.cost.latency:.2f} ms an image on one thread and has" in cost
     assert f"{100 * winner.expected.mean:.1f} %" in data
     assert decision.runner_up is not None
     assert decision.runner_up in advice(decision)

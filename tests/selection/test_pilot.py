@@ -22,5 +22,11 @@ def test_the_strongest_within_one_standard_error_is_taken(
     assert strongest(dict(zip(tried, rows, strict=True))) is chosen
 
 
+def test_from_pretrained_weights_stronger_ones_are_tried() -> None:
+    tried = (Augmentation.CROP, Augmentation.FLIP_CROP, Augmentation.FLIP_RESIZED_CROP)
+    rows = [Measurement(subject="m", metric="select_accuracy", value=v, n=800) for v in (0.80, 0.82, 0.815)]
+    assert strongest(dict(zip(tried, rows, strict=True)), tried) is Augmentation.FLIP_RESIZED_CROP
+
+
 def test_a_pilot_that_failed_leaves_the_usual_augmentation() -> None:
     assert strongest({}) is Augmentation.FLIP_CROP

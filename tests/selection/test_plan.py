@@ -9,6 +9,7 @@ from anmok.errors import BudgetError
 from anmok.selection.plan import (
     EPOCHS,
     FINAL_EPOCHS,
+    FINE_TUNING_EPOCHS,
     Cost,
     Extent,
     epochs_at,
@@ -48,6 +49,13 @@ def test_more_time_means_longer_training_of_all() -> None:
     lengths = [p.epochs for p in plans]
     assert lengths == sorted(set(lengths))
     assert plans[-1].epochs == EPOCHS[-1]
+
+
+def test_fine_tuning_is_shorter() -> None:
+    tuned = [make_plan(COSTS, replace(EXTENT, budget=60.0 * m, pretrained=True), None).epochs for m in (5, 30, 300)]
+    assert tuned == sorted(tuned)
+    assert set(tuned) <= set(FINE_TUNING_EPOCHS)
+    assert tuned[-1] == FINE_TUNING_EPOCHS[-1] < EPOCHS[-1]
 
 
 @given(st.floats(40.0, 20_000.0))

@@ -97,7 +97,7 @@ def test_a_model_that_answers_otherwise_at_another_size_is_refused(exported, tmp
         with torch.inference_mode():
             return classifier(torch.from_numpy(pixels).float() / 255).numpy() + (pixels.shape[2] < SIZE)
 
-    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "write_graph", lambda _, path, **__: shutil.copy(exported, path))
     monkeypatch.setattr(exporting, "Session", lambda _: answer)
     with pytest.raises(ExportError, match=r"the largest logit difference 1 \(0\.001 allowed\) on 3 images"):
         export_onnx(classifier, tmp_path / "best.onnx", noise(3), dynamic_size=True)
@@ -126,7 +126,7 @@ def tampered(exported: Path, change: Callable[[np.ndarray], np.ndarray]) -> Call
     ids=["another class", "another logit", "no number"],
 )
 def test_a_model_that_answers_otherwise_is_refused_and_removed(change, words, exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write", tampered(exported, change))
+    monkeypatch.setattr(exporting, "write_graph", tampered(exported, change))
     kept = tmp_path / "best.onnx"
     kept.write_bytes(b"an earlier export")
     message = rf"^The ONNX model must answer like the original: .*{words}\(0\.001 allowed\) on 20 images\. Nothing was"
@@ -145,13 +145,13 @@ def test_one_image_is_enough_to_run_every_batch_size(exported, tmp_path, monkeyp
             return super().__call__(pixels)
 
     monkeypatch.setattr(exporting, "Session", Watched)
-    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "write_graph", lambda _, path, **__: shutil.copy(exported, path))
     assert export_onnx(random_classifier(), tmp_path / "best.onnx", noise(1)).images == 1
     assert sizes == [1, 7]
 
 
 def test_the_classifier_and_the_loggers_are_left_as_they_were(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "write_graph", lambda _, path, **__: shutil.copy(exported, path))
     classifier = random_classifier().train()
     level = logging.getLogger("torch.onnx").level
     export_onnx(classifier, tmp_path / "best.onnx", noise(3))
@@ -196,7 +196,7 @@ def test_what_the_exporter_does_not_know(tmp_path, monkeypatch):
 
 
 def test_a_place_that_cannot_be_written(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write", lambda _, path, **__: shutil.copy(exported, path))
+    monkeypatch.setattr(exporting, "write_graph", lambda _, path, **__: shutil.copy(exported, path))
     folder = tmp_path / "taken.onnx"
     folder.mkdir()
     message = r"taken.onnx' cannot be written: is a directory. Choose another file.$"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from anmok.api.bench import choose_meter
 from anmok.api.listing import list_images
 from anmok.data import ImageData
 from anmok.evaluation.measurements import Measurement
@@ -17,10 +18,12 @@ from anmok.selection.decide import Decision, decide
 from anmok.selection.final import TEST_ACCURACY
 from anmok.selection.leaderboard import leaderboard
 from anmok.selection.log import Logged
+from anmok.selection.objectives import make_wish, read_test
 from anmok.selection.observer import Observer, Silent
 from anmok.selection.quantities import parse_count, parse_mebibytes, parse_seconds
 from anmok.selection.request import Request
 from anmok.selection.run_directory import RunDirectory
+from anmok.selection.workers import Workers
 from anmok.serving import Classifier, load
 
 
@@ -47,6 +50,11 @@ class Selection:
         return RunDirectory(self.path).measurements.rows(metric=TEST_ACCURACY)[-1]
 
     @property
+    def test_score(self) -> Measurement:
+        """What it reaches there in the objective: the test accuracy where no other was asked for."""
+        return read_test(RunDirectory(self.path).measurements)
+
+    @property
     def report(self) -> Path:
         """The page that explains it all."""
         return RunDirectory(self.path).report
@@ -60,38 +68,59 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
     max_params: str | None = None,
     max_memory: str | None = None,
     models: Sequence[str] = (),
+    pretrained: bool = False,
+    weights: str | Path | None = None,
     epochs: int | None = None,
     image_size: int | None = None,
+    device: str | Path | None = None,
+    runtime: str | None = None,
     experience: str | Path | None = None,
+    objective: str | None = None,
+    costs: str | Path | None = None,
+    prefer: str | None = None,
+    engine: str = "local",
+    workers: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     observer: Observer | None = None,
 ) -> Selection:
     """Choose a backbone for labelled images by measurement, train it, export it and explain the choice.
 
-    Limits hold for values measured on this machine: latency of one image on one thread (p50), parameters, and
-    peak memory of one image. `epochs` (at the full data) and `image_size` are chosen from budget and images
-    when not given. What earlier runs taught is read from `experience`, by default this machine's, and added to; nothing
-    leaves the machine. The run lies in `out`, by default runs/<name of the data>; the same call resumes it.
+    Limits hold for one image on one thread, here: latency (p50), parameters, peak memory; for the device of a file of
+    `anmok.bench` with `device`, for exported models with the `runtime` "onnxruntime". `epochs` (at the full data) and
+    `image_size` follow from budget and images when not given. `experience` of earlier runs, by default this machine's,
+    is read and added to; nothing leaves the machine. `workers` trainings run at a time, here or on a Ray cluster, the
+    `engine` "ray". With `pretrained`, models start from public weights or those in the folder `weights`.
+    `objective` is "accuracy", "balanced-accuracy", "macro-f1" or "top5", or what errors cost by the CSV file `costs`;
+    `prefer` decides among tied models: "latency", "params", "memory" or "training". The run lies in `out`, by default
+    runs/<name of the data>; the same call, perhaps with other workers, resumes it.
     Raises an `AnmokError` whose message says what to do.
     """
+    who_trains = Workers(engine=engine, count=workers)
     images = list_images(data, observer or Silent())
+    wish = make_wish(objective, costs, prefer, images.classes)
     request = Request(
         data=images.name if isinstance(data, ImageData) else str(data),
         models=tuple(models),
+        pretrained=pretrained,
+        weights=str(weights) if weights else None,
         max_latency=1000 * parse_seconds(max_latency, "--max-latency") if max_latency else None,
         max_params=parse_count(max_params, "--max-params") if max_params else None,
         max_memory=parse_mebibytes(max_memory, "--max-memory") if max_memory else None,
         budget=parse_seconds(budget, "--budget"),
         epochs=epochs,
         image_size=image_size,
+        device=str(device) if device else None,
+        runtime=runtime,
         experience=str(experience_file(experience)) if experience else None,
         seed=seed,
+        **wish._asdict(),
     )
+    meter = choose_meter(runtime, device=device)
     with RunDirectory(Path(out) if out else Path("runs") / images.name) as run:
         run.claim(request)
         watching = Logged(observer or Silent(), run.log)
-        decision = selection.select(images, Campaign(request, run, watching))
+        decision = selection.select(images, Campaign(request, run, watching, who_trains, meter))
         watching.stage("Export")
         watching.note(str(load(run.root).export(run.best / "model.onnx")))
         watching.stage("Report")

@@ -1,6 +1,5 @@
 """The training behind `anmok train`: from images that are ready to a model in best/."""
 
-import json
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,13 +9,12 @@ from torch import nn
 
 from anmok.api.train_images import TrainImages
 from anmok.api.train_request import TrainRequest
-from anmok.backbone import Backbone
 from anmok.catalogue import create_model, require_model, split_tag
 from anmok.data.atomic import written_whole
 from anmok.evaluation.measurements import Measurement
 from anmok.evaluation.metrics import Proportion, accuracy
 from anmok.selection.observer import Observer
-from anmok.training.classifier import CONFIG, ClassifierConfig, ImageClassifier, best_of, save_classifier
+from anmok.training.classifier import ClassifierConfig, ImageClassifier, save_classifier
 from anmok.training.distributed import is_first
 from anmok.training.finder import find_learning_rate
 from anmok.training.inference import probabilities
@@ -24,6 +22,7 @@ from anmok.training.job import EpochProgress, Fit
 from anmok.training.logs import Log, open_logs
 from anmok.training.loop import fit
 from anmok.training.losses import class_weights
+from anmok.training.pretrained import preprocessing, weights_of
 from anmok.training.recipe import ClassBalance, Recipe
 from anmok.training.recipes import read_recipe, recipe_toml
 from anmok.training.teacher import find_teacher
@@ -77,7 +76,7 @@ class TrainJob:
         request, images, recipe = self.request, self.images, self.request.recipe
         name, _ = split_tag(request.model)
         has_auxiliary = hasattr(require_model(name).spec, "auxiliary") and recipe.auxiliary_weight > 0
-        pretrained = _weights_of_run(pretrained)
+        pretrained = weights_of(pretrained)
         backbone = create_model(
             request.model,
             pretrained,
@@ -87,7 +86,7 @@ class TrainJob:
             drop_path_rate=recipe.drop_path_rate,
             auxiliary=True if has_auxiliary else None,
         )
-        mean, std = _preprocessing(pretrained, backbone) if pretrained else images.statistics()
+        mean, std = preprocessing(pretrained, backbone) if pretrained else images.statistics()
         config = ClassifierConfig(
             model=name,
             classes=images.data.classes,
@@ -152,20 +151,3 @@ class TrainJob:
         (images.run.best / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
         images.run.measurements.append([took, row])
         save_classifier(classifier.cpu(), images.run.best, facts)
-
-
-def _weights_of_run(source: bool | str | Path) -> bool | str | Path:  # noqa: FBT001
-    """A run directory's weights lie in its best/."""
-    if isinstance(source, bool) or best_of(Path(source)) == Path(source):
-        return source
-    return best_of(Path(source))
-
-
-def _preprocessing(
-    source: bool | str | Path,  # noqa: FBT001
-    backbone: Backbone,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The mean and deviation that weights were trained with: a trained classifier's own, or the public weights'."""
-    config = None if isinstance(source, bool) else Path(source) / CONFIG
-    known = json.loads(config.read_text()) if config and config.is_file() else backbone.pretrained_cfg
-    return tuple(known["mean"]), tuple(known["std"])

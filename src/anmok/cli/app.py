@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from anmok.cli.audit import audit
+from anmok.cli.bench import bench
 from anmok.cli.card import card
 from anmok.cli.demo import demo
 from anmok.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ app = App(
     result_action="return_value",
 )
 for verb in (
-    *(select, demo, models, card, audit, experience, pack),
+    *(select, demo, models, card, audit, experience, pack, bench),
     *(recipes, train, evaluate, predict, export, report, scale_search),
 ):
     app.command(verb)

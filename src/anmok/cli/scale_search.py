@@ -34,7 +34,7 @@ def scale_search(  # noqa: PLR0913 - one argument for each option
     seed
         Makes splits and trainings repeatable on one machine.
     out
-        Run directory; the same command resumes it. runs/<name of the data>-scaling when not given.
+        Run directory; the same command resumes it. runs/DATA-scaling, after the name of the images, when not given.
     """
     from anmok.api.scale_search import scale_search as run_search
     from anmok.cli.show import watching

@@ -14,6 +14,7 @@ from rich.table import Table
 from anmok.api.select import Selection
 from anmok.catalogue import Card, PublicWeights, Result
 from anmok.data import Audit, ImageData
+from anmok.evaluation.measurements import Measurement
 from anmok.selection.decide import Candidate, Status
 from anmok.selection.observer import Observer
 from anmok.selection.prospects import optimism, prospects
@@ -81,9 +82,16 @@ def show_text(text: str) -> None:
 def show_selection(result: Selection) -> None:
     """The verdict, the leaderboard, the reasons, and where everything lies."""
     decision, test = result.decision, result.test_accuracy
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=_CAPTION, caption_justify="left")
+    title = decision.objective.title
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=_CAPTION.format(title=title, on=decision[decision.winner].cost.latency_on),
+        caption_justify="left",
+    )
     for heading, justify in _COLUMNS:
-        table.add_column(heading, justify=justify, no_wrap=True)
+        table.add_column(heading.format(title=title), justify=justify, no_wrap=True)
     for candidate in decision.candidates:
         table.add_row(*_row(candidate), style=_STYLES.get(candidate.status))
     _console.print(table)
@@ -94,7 +102,9 @@ def show_selection(result: Selection) -> None:
         f"\n[bold green]{decision.winner}[/] answers {100 * test.value:.1f} % [{100 * (test.low or 0):.1f}, "
         f"{100 * (test.high or 0):.1f}] of {test.n:,} untouched test images right."
     )
-    show_text(optimism(decision, test))
+    if not decision.objective.is_accuracy:
+        show_text(_score(title, result.test_score))
+    show_text(optimism(decision, result.test_score))
     for reason in reasons(decision):
         show_text(f"- {reason}")
     for topic, sentence in prospects(decision):
@@ -104,13 +114,13 @@ def show_selection(result: Selection) -> None:
 
 
 _CAPTION = (
-    "accuracy on the select split, 95 % interval, after training on that share of the data; expected at all of it; "
-    "latency of one image on one thread"
+    "{title} on the select split, 95 % interval, after training on that share of the data; expected at all of it; "
+    "latency of one image on {on}"
 )
 _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("model", "left"),
     ("status", "left"),
-    ("accuracy %", "right"),
+    ("{title} %", "right"),
     ("data", "right"),
     ("at all", "right"),
     ("ms", "right"),
@@ -119,8 +129,14 @@ _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
 )
 
 
+def _score(title: str, test: Measurement) -> str:
+    """What the objective is on the test images, where it is not accuracy."""
+    interval = f"[{100 * (test.low or 0):.1f}, {100 * (test.high or 0):.1f}]"
+    return f"Its {title} on them is {100 * test.value:.1f} % {interval}{test.note and f'; {test.note}'}."
+
+
 def _row(candidate: Candidate) -> tuple[str, ...]:
-    row, expected, cost = candidate.accuracy, candidate.expected, candidate.cost
+    row, expected, cost = candidate.score, candidate.expected, candidate.cost
     return (
         candidate.model,
         candidate.status,

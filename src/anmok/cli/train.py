@@ -46,7 +46,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     shard
         Share weights and optimizer state, too, among the processes that torchrun starts: less memory for each.
     out
-        Run directory; the same command resumes it. runs/<name of the data>-<model> when not given.
+        Run directory; the same command resumes it. runs/DATA-MODEL, after the images and the model, when not given.
     log
         Further logs beside log.csv: tensorboard, mlflow.
     """

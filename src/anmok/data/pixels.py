@@ -23,9 +23,9 @@ Prepared: TypeAlias = UInt8[np.ndarray, "c size size"]
 STEP = 4  # image sizes are multiples of it: the strides of nano presets divide it
 
 
-def image_size(audit: Audit, *, lowest: int = 28, highest: int = 64) -> int:
+def image_size(audit: Audit, lowest: int = 28, highest: int = 64, step: int = STEP) -> int:
     """Choose the side of the square that networks see, in pixels: the median short side within the bounds."""
-    size = audit.short_side.median // STEP * STEP
+    size = audit.short_side.median // step * step
     return int(min(max(size, lowest), highest))
 
 

@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from math import comb, sqrt
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Shaped
 
 ALPHA = 0.05  # chance at which two equal models may be told apart by mistake
+_MOST_PATTERNS = 1000  # of contributions that are resampled one by one
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedComparison:
-    """Accuracy of a first minus that of a second model on the same images; shares, not points."""
+    """Accuracy, or another objective, of a first minus that of a second model on the same images; not in points."""
 
     difference: float
     low: float  # 95 % interval of the difference, paired bootstrap over images and seeds
     high: float
     standard_error: float
-    p_value: float  # of "both are equally often right": exact McNemar test; of several seeds, the bootstrap's
+    p_value: float  # of "both are equally good": exact McNemar test of right answers; of several seeds, or of
+    # contributions that are not right or wrong, the bootstrap's
     n: int
 
     @property
@@ -28,8 +30,8 @@ class PairedComparison:
 
 
 def compare_paired(
-    first: Bool[np.ndarray, "... n"],
-    second: Bool[np.ndarray, "... n"],
+    first: Shaped[np.ndarray, "... n"],
+    second: Shaped[np.ndarray, "... n"],
     *,
     training_sd: float = 0.0,
     draws: int = 10_000,
@@ -37,16 +39,15 @@ def compare_paired(
 ) -> PairedComparison:
     """Compare two models image by image, each trained once or with several seeds (one row each).
 
-    Hierarchical bootstrap: images are drawn for both models together, seeds for each alone. Images with the same
-    answers are interchangeable, so one multinomial draw over the patterns of answers does it. Over k seeds a
-    bootstrap misses 1 / k of their variance; `training_sd`, the standard deviation of an accuracy from one seed to
-    another, stands in for what is missing.
+    Takes right answers (bool), or what each image contributes to another objective. Hierarchical bootstrap: images
+    are drawn for both models together, seeds for each alone. Images with the same contributions are
+    interchangeable, so one multinomial draw over their patterns does it. Over k seeds a bootstrap misses 1 / k of
+    their variance; `training_sd`, the standard deviation from one seed to another, stands in for what is missing.
     """
     both = np.concatenate([np.atleast_2d(first), np.atleast_2d(second)])
     k, n = len(np.atleast_2d(first)), both.shape[1]
-    patterns, counts = np.unique(both, axis=1, return_counts=True)
     random = np.random.default_rng(seed)
-    resampled = random.multinomial(n, counts / n, size=draws) @ patterns.T / n  # accuracies, (draws, trainings)
+    resampled = _resample(both, draws, random)
     differences, variance = np.zeros(draws), float((both[:k].mean(0) - both[k:].mean(0)).var()) / n
     for sign, rows in ((1, slice(0, k)), (-1, slice(k, None))):
         part = resampled[:, rows]
@@ -62,7 +63,7 @@ def compare_paired(
         low=float(low),
         high=float(high),
         standard_error=sqrt(variance),
-        p_value=_p_value(both, differences) if len(both) > 2 else mcnemar(*_disagreements(both)),
+        p_value=mcnemar(*_disagreements(both)) if both.dtype == bool and len(both) == 2 else _p_value(differences),
         n=n,
     )
 
@@ -87,6 +88,17 @@ def _disagreements(both: Bool[np.ndarray, "2 n"]) -> tuple[int, int]:
     return int((both[0] & ~both[1]).sum()), int((both[1] & ~both[0]).sum())
 
 
-def _p_value(both: Bool[np.ndarray, "trainings n"], differences: np.ndarray) -> float:
+def _resample(
+    both: Shaped[np.ndarray, "trainings n"], draws: int, random: np.random.Generator
+) -> Float[np.ndarray, "draws trainings"]:
+    """Means over images that are drawn anew; of very many patterns, which would take long, by their normal limit."""
+    patterns, counts = np.unique(both, axis=1, return_counts=True)
+    n = both.shape[1]
+    if len(counts) > _MOST_PATTERNS:
+        return random.multivariate_normal(both.mean(1), np.cov(both, bias=True) / n, size=draws, method="eigh")
+    return np.asarray(random.multinomial(n, counts / n, size=draws) @ patterns.T / n)
+
+
+def _p_value(differences: np.ndarray) -> float:
     beyond = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return min(1.0, 2 * (beyond + 1) / (len(differences) + 1))

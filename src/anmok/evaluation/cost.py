@@ -2,8 +2,10 @@
 
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from statistics import median, quantiles
 from typing import Any
 
@@ -55,29 +57,38 @@ class Latency:
 def measure_latencies(
     networks: Sequence[nn.Module], images: torch.Tensor, *, rounds: int = 5, repeats: int = 12
 ) -> list[Latency]:
-    """Latency of each network on the same batch (b, c, height, width), measured in turns.
+    """Latency of each network, in eval mode, on the same batch (b, c, height, width); see `take_turns`."""
 
-    Each round visits every network once, so that a disturbance of the machine meets them alike; of the
-    rounds' medians the smallest is kept: what the machine does when it is left alone.
+    def answer(network: nn.Module) -> None:
+        network(images)
+        if images.is_cuda:
+            torch.cuda.synchronize()
+
+    with ExitStack() as modes:
+        for network in networks:
+            modes.enter_context(evaluating(network))
+        return take_turns([partial(answer, network) for network in networks], rounds=rounds, repeats=repeats)
+
+
+def take_turns(runs: Sequence[Callable[[], object]], *, rounds: int = 5, repeats: int = 12) -> list[Latency]:
+    """Latency of each run, measured in turns.
+
+    Each round visits every run once, so that a disturbance of the machine meets them alike; of the rounds'
+    medians the smallest is kept: what the machine does when it is left alone.
     """
-    for network in networks:
-        _passes(network, images, 3)
-    taken: list[list[list[float]]] = [
-        [_passes(network, images, repeats) for network in networks] for _ in range(rounds)
-    ]
-    best = [min((r[i] for r in taken), key=median) for i in range(len(networks))]
+    for run in runs:
+        _times(run, 3)
+    taken = [[_times(run, repeats) for run in runs] for _ in range(rounds)]
+    best = [min((r[i] for r in taken), key=median) for i in range(len(runs))]
     return [Latency(p50=median(b), p95=quantiles(b, n=20)[-1], n=rounds * repeats) for b in best]
 
 
-def _passes(network: nn.Module, images: torch.Tensor, repeats: int) -> list[float]:
+def _times(run: Callable[[], object], repeats: int) -> list[float]:
     times = []
-    with evaluating(network):
-        for _ in range(repeats):
-            start = time.perf_counter()
-            network(images)
-            if images.is_cuda:
-                torch.cuda.synchronize()
-            times.append(1000 * (time.perf_counter() - start))
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(1000 * (time.perf_counter() - start))
     return times
 
 

@@ -14,7 +14,7 @@ from anmok.data import processor_count
 def describe_hardware() -> dict[str, str | int]:
     """Processor, number of usable cores and accelerator of this machine."""
     accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    return {"processor": _processor(), "cores": processor_count(), "accelerator": accelerator}
+    return {"processor": name_processor(), "cores": processor_count(), "accelerator": accelerator}
 
 
 @functools.cache
@@ -25,10 +25,12 @@ def describe_versions() -> dict[str, str]:
     }
 
 
-def _processor() -> str:
-    listing = Path("/proc/cpuinfo")
+def name_processor(listing: Path = Path("/proc/cpuinfo"), board: Path = Path("/proc/device-tree/model")) -> str:
+    """Its name; on a small computer, whose processor has none, that of the board."""
     if listing.exists():
         for line in listing.read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
+    if board.exists():
+        return board.read_text().strip("\0 \n")
     return platform.processor() or platform.machine()

@@ -47,6 +47,7 @@ class Outcome:
     predicted: Int32[np.ndarray, " n"]
     confidence: Float32[np.ndarray, " n"]  # probability of the predicted class
     true_probability: Float32[np.ndarray, " n"]  # probability of the labelled class
+    rank: Int32[np.ndarray, " n"] | None = None  # classes that were preferred to the labelled one; old tables lack it
 
     @property
     def correct(self) -> np.ndarray:
@@ -54,7 +55,7 @@ class Outcome:
         return self.predicted == self.labels
 
 
-_ARRAYS = ("ids", "labels", "predicted", "confidence", "true_probability")
+_ARRAYS = ("ids", "labels", "predicted", "confidence", "true_probability", "rank")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS environments (
@@ -159,13 +160,14 @@ def _canonical(conditions: Mapping[str, Scalar]) -> str:
 
 def _pack(outcome: Outcome) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: getattr(outcome, name) for name in _ARRAYS})
+    arrays = {name: getattr(outcome, name) for name in _ARRAYS}
+    np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
     return buffer.getvalue()
 
 
 def _unpack(blob: bytes) -> dict[str, np.ndarray]:
     with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in _ARRAYS}
+        return {name: arrays[name] for name in _ARRAYS if name in arrays}
 
 
 def _environment(connection: sqlite3.Connection) -> int:

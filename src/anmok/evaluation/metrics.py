@@ -32,11 +32,15 @@ def accuracy(correct: Bool[np.ndarray, " n"]) -> Proportion:
     return wilson(int(correct.sum()) / len(correct), len(correct))
 
 
-def wilson(share: float, n: int) -> Proportion:
-    """The same of a share of n images that was counted elsewhere."""
-    z2 = _Z95**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+def wilson(share: float, n: int, *, dispersion: float = 1.0) -> Proportion:
+    """The same of a share of n images that was counted elsewhere.
+
+    `dispersion` is how many times the variance of a share it has: n / dispersion is the effective sample size
+    (Korn & Graubard 1998).
+    """
+    z2, size = _Z95**2, n / dispersion
+    centre = (share + z2 / (2 * size)) / (1 + z2 / size)
+    half = _Z95 / (1 + z2 / size) * sqrt(share * (1 - share) / size + z2 / (4 * size * size))
     return Proportion(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
 
 

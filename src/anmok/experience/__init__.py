@@ -6,11 +6,12 @@ from anmok.experience.look import look_at
 from anmok.experience.memory import Lesson, Memory, recall
 from anmok.experience.place import experience_file
 from anmok.experience.prior import Prior, prior
-from anmok.experience.records import FinishedTrial, digest
+from anmok.experience.records import WEIGHTS_MARK, FinishedTrial, digest
 from anmok.experience.similarity import similarity
 from anmok.experience.store import ExperienceStore
 
 __all__ = [
+    "WEIGHTS_MARK",
     "Backtest",
     "ExperienceStore",
     "Fingerprint",

@@ -53,17 +53,22 @@ class Memory:
         return Memory(tuple(lesson for lesson in self.lessons if lesson.data != data))
 
 
-def recall(store: ExperienceStore | None = None) -> Memory:
-    """Join the recorded truth and a store."""
+def recall(store: ExperienceStore | None = None, *, pretrained: bool = False) -> Memory:
+    """Join the recorded truth and a store.
+
+    Either of what was trained from scratch or of what started from pretrained weights: neither says much of the other.
+    """
     shipped = read_recorded()
     races = defaultdict(list)
     for trial in shipped.trials:
-        races[trial.data].append(trial)
+        if trial.pretrained is pretrained:
+            races[trial.data].append(trial)
     lessons = [_lesson(trials, shipped.fingerprints[data], shipped=True) for data, trials in sorted(races.items())]
     if store is not None:
         known, own = store.fingerprints(), defaultdict(list)
         for id, trial in store.trials():
-            own[id, trial.run].append(trial)
+            if trial.pretrained is pretrained:
+                own[id, trial.run].append(trial)
         lessons += [_lesson(trials, known[id], shipped=False) for (id, _), trials in own.items() if id in known]
     return Memory(tuple(lessons))
 

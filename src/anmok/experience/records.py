@@ -10,6 +10,8 @@ from anmok.evaluation.environment import describe_hardware, describe_versions
 
 Scalar: TypeAlias = str | int | float | bool | None
 
+WEIGHTS_MARK = "+"  # in a model's name: what follows names the pretrained weights that it started from
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedTrial:
@@ -17,7 +19,7 @@ class FinishedTrial:
 
     run: str  # names the run it comes from: the same trial of the same run is one row
     data: str  # name that the user's data set goes by
-    model: str
+    model: str  # with the weights that it started from: resnet18+a1_in1k; alone: from scratch
     kind: str  # a value of `Kind`
     recipe: str  # digest of all its settings
     epochs: int
@@ -30,6 +32,11 @@ class FinishedTrial:
     seconds: float  # of training
     hardware: str = field(default_factory=lambda: json.dumps(describe_hardware()))
     versions: str = field(default_factory=lambda: json.dumps(describe_versions()))
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it started from pretrained weights."""
+        return WEIGHTS_MARK in self.model
 
     @property
     def accuracy(self) -> float | None:

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from anmok.backbone import Kind
-from anmok.evaluation.metrics import accuracy
+from anmok.evaluation.objective import estimate
 from anmok.report.axes import Axis, draw_axes, inside
 from anmok.report.kinds import LOOKS, marker
 from anmok.report.scale import Scale, padded
@@ -23,13 +23,13 @@ _STEPS = 12  # of a curve between two doublings of the images, at most
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One model's measured accuracies and the laws fitted to them."""
+    """One model's measured scores and the laws fitted to them."""
 
     model: str
     kind: Kind
     measured: tuple[Finished, ...]  # fewest images first
     trend: tuple[Expectation, ...]  # from the fewest images to `AHEAD` times all of them
-    exponent: float  # at all images, the error falls as n^-exponent
+    exponent: float  # at all images, the error, 1 - score, falls as n^-exponent
 
     @property
     def ahead(self) -> Expectation:
@@ -63,15 +63,15 @@ def read_curves(evidence: Evidence, decision: Decision) -> list[Curve]:
     ]
 
 
-def curve_panels(curves: Sequence[Curve], train_images: int) -> list[Panel]:
+def curve_panels(curves: Sequence[Curve], train_images: int, title: str = "accuracy") -> list[Panel]:
     """One small plot per model with common axes; the others' curves stand behind it in grey, the winner's darker."""
     return [
-        Panel(curve=curve, drawing=_panel(curve, curves, train_images, Canvas(f"curve-{i}", 300, 220)))
+        Panel(curve=curve, drawing=_panel(curve, curves, train_images, title, Canvas(f"curve-{i}", 300, 220)))
         for i, curve in enumerate(curves)
     ]
 
 
-def _panel(curve: Curve, curves: Sequence[Curve], train_images: int, canvas: Canvas) -> Markup:
+def _panel(curve: Curve, curves: Sequence[Curve], train_images: int, title: str, canvas: Canvas) -> Markup:
     area = inside(canvas, left=30, top=26, right=22, bottom=26)
     trend = curves[0].trend
     x = Scale(trend[0].images / 1.08, trend[-1].images, area.left, area.right, log=True)
@@ -80,7 +80,7 @@ def _panel(curve: Curve, curves: Sequence[Curve], train_images: int, canvas: Can
     parts = draw_axes(
         area,
         Axis(scale=x, title="", ticks=[(n, f"{n:,}") for n in dict.fromkeys(images)]),
-        Axis(scale=y, title="accuracy, %", ticks=[(v, f"{100 * v:g}") for v in y.ticks(5)]),
+        Axis(scale=y, title=f"{title}, %", ticks=[(v, f"{100 * v:g}") for v in y.ticks(5)]),
     )
     parts.append(line((x(train_images), area.top), (x(train_images), area.bottom), "today"))
     for i, other in enumerate(curves):
@@ -100,7 +100,7 @@ def _panel(curve: Curve, curves: Sequence[Curve], train_images: int, canvas: Can
 
 
 def _range(curves: Sequence[Curve]) -> tuple[float, float]:
-    lows = [accuracy(trial.correct).low for c in curves for trial in c.measured]
+    lows = [estimate(trial.judged).low for c in curves for trial in c.measured]
     highs = [e.high for c in curves for e in c.trend]
     low, high = padded(min(lows), max(highs), 0.05)
     return max(low, 0.0), min(high, 1.0)
@@ -111,12 +111,13 @@ def _means(curve: Curve, x: Scale, y: Scale) -> list[Point]:
 
 
 def _point(trial: Finished, kind: Kind, x: Scale, y: Scale) -> Markup:
-    share, at = accuracy(trial.correct), (x(trial.images), y(trial.accuracy))
+    share = estimate(trial.judged)
+    at = x(trial.images), y(share.value)
     ends = [(at[0], y(share.low)), (at[0], y(min(share.high, y.high)))]
     marks = [line(ends[0], ends[1], f"whisker {LOOKS[kind].css}"), marker(kind, at, 4.2, "solid")]
     return group(marks, "spot", tooltip=_describe(trial))
 
 
 def _describe(trial: Finished) -> str:
-    share = accuracy(trial.correct)
+    share = estimate(trial.judged)
     return f"{trial.images:,} images: {percent(share.value)} {interval(share)}"

@@ -12,6 +12,7 @@ from anmok.evaluation.measurements import Measurement, Measurements, Outcome
 from anmok.selection.decide import Candidate, Decision, decide
 from anmok.selection.evidence import Evidence, read_evidence
 from anmok.selection.final import TEST_ACCURACY
+from anmok.selection.objectives import read_test
 from anmok.selection.request import Request
 from anmok.selection.run_directory import RunDirectory
 
@@ -37,6 +38,7 @@ class Facts:
     classes: tuple[str, ...]
     splits: pl.DataFrame
     test: Measurement | None  # accuracy of the winner after its final training
+    score: Measurement | None  # its objective: the accuracy where no other was asked for
     answers: Outcome  # of the winner: on the test split, else on the select split
     environments: tuple[Environment, ...]
     measured: tuple[str, str]  # first and last day
@@ -77,6 +79,7 @@ def read_facts(run: RunDirectory) -> Facts:
         classes=_classes(table),
         splits=splits,
         test=test[-1] if test else None,
+        score=read_test(table) if test else None,
         answers=answers[-1] if answers else _select_answers(table, decision[winner]),
         environments=environments,
         measured=measured,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from anmok.evaluation.objective import Goal
 from anmok.report.facts import Facts
 from anmok.report.wording import DASH, count, mebibytes, milliseconds
 from anmok.selection.allocation import NEAR, NEGLIGIBLE, SURE
@@ -9,6 +10,7 @@ from anmok.selection.decide import CHEAPER, Status
 from anmok.selection.pilot import AUGMENTATION
 from anmok.selection.quantities import format_seconds
 from anmok.selection.race import RACE_ENDED
+from anmok.selection.shortlisting import SHORTLIST_SECONDS
 from anmok.selection.terms import UNLIKELY
 
 
@@ -32,11 +34,12 @@ class Method:
     augmentation: str  # which one, and what the pilot measured; empty without a pilot
     dropped: int  # models
     ended: str  # why the race ended
-    near: float  # share of accuracy
+    exact: bool  # whether images are answered right or wrong, so that two models' can be counted
+    near: float  # share of accuracy, or of another objective
     unlikely: float  # probability
     sure: float  # probability
-    negligible: float  # share of accuracy
-    cheaper: float  # ratio of latencies
+    negligible: float  # likewise
+    cheaper: float  # ratio of costs
     stages: tuple[Stage, ...]
     limits: tuple[tuple[str, str], ...]  # option and value
     excluded: tuple[tuple[str, str], ...]  # model and reason
@@ -56,6 +59,7 @@ def read_method(facts: Facts) -> Method:
         augmentation=f"{pilot.conditions['chosen']} ({pilot.note})" if pilot else "",
         dropped=sum(c.status is Status.DROPPED for c in facts.decision.candidates),
         ended=ended.note if ended else "",
+        exact=facts.decision.objective.goal in (Goal.ACCURACY, Goal.TOP5),
         near=NEAR,
         unlikely=UNLIKELY,
         sure=SURE,
@@ -78,15 +82,17 @@ def _stages(facts: Facts) -> tuple[Stage, ...]:
     race = facts.evidence.spent / workers
     final = sum(r.value for r in facts.listed("train_seconds") if r.conditions["stage"] == "final")
     audit = sum(r.value for r in facts.listed("preparation_seconds"))
+    listed = sum(r.value for r in facts.listed(SHORTLIST_SECONDS))
     forecast = facts.find("plan_forecast_seconds", "run")
     expected = f"about {format_seconds(forecast.value)}" if forecast else DASH
     budget = f"budget {format_seconds(facts.request.budget)}"
     return (
         Stage(name="Audit and decoding", forecast=DASH, actual=format_seconds(audit)),
+        *([Stage(name="Shortlist", forecast=DASH, actual=format_seconds(listed))] if listed else []),
         Stage(name=f"Race ({workers} side by side)", forecast=DASH, actual=format_seconds(race)),
         Stage(name="Final training", forecast=DASH, actual=format_seconds(final) if final else "not done"),
         Stage(name="Race and final training", forecast=expected, actual=format_seconds(race + final)),
-        Stage(name="Everything", forecast=budget, actual=format_seconds(audit + race + final)),
+        Stage(name="Everything", forecast=budget, actual=format_seconds(audit + listed + race + final)),
     )
 
 

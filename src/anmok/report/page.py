@@ -1,5 +1,6 @@
 """A run directory becomes one page that needs nothing but a browser."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from anmok.report.kinds import glyph
 from anmok.report.method import read_method
 from anmok.report.mistakes import Mistake, Mistakes, find_mistakes
 from anmok.report.pareto import MOST_NAMES, pareto_plot
+from anmok.report.prices import PRICES, Price
 from anmok.report.reproduce import command
+from anmok.report.shortlist import read_shortlist
 from anmok.report.svg import Canvas
 from anmok.report.thumbnails import thumbnail
 from anmok.report.verdict import read_verdict
+from anmok.report.wording import enumerate_names
 from anmok.selection.decide import Decision
+from anmok.selection.pareto import unbeaten
 from anmok.selection.quantities import format_seconds
 from anmok.selection.run_directory import RunDirectory
 
@@ -58,7 +63,7 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
     )
     environment.globals |= {"glyph": glyph, "format_seconds": format_seconds}
-    names = ("percent", "interval", "whole_percent", "count", "whole", "three_digits")
+    names = ("percent", "interval", "whole_percent", "count", "whole", "three_digits", "capitalize_first")
     environment.filters |= {name: getattr(wording, name) for name in names}
     shares = _shares(facts.decision)
     scale = common_scale(list(shares.values()))
@@ -70,8 +75,14 @@ def render(facts: Facts) -> str:
         verdict=read_verdict(facts),
         forest={model: interval_mark(share, facts.decision[model].cost.kind, scale) for model, share in shares.items()},
         scale=scale,
-        pareto=[pareto_plot(facts.decision, facts.request.max_latency, canvas) for canvas in _PARETO],
-        panels=curve_panels(curves, facts.evidence.train_images),
+        pareto=_pareto_plots(facts, PRICES[facts.decision.preference], _PARETO),
+        prices=[
+            _pareto_plots(facts, price, [Canvas(f"pareto-{preference}", 300, 260)])[0]
+            for preference, price in PRICES.items()
+            if preference is not facts.decision.preference
+        ],
+        unbeaten=enumerate_names(unbeaten(facts.decision.candidates)),
+        panels=curve_panels(curves, facts.evidence.train_images, facts.decision.objective.title),
         ahead=AHEAD,
         most_names=MOST_NAMES,
         mistakes=mistakes,
@@ -79,16 +90,22 @@ def render(facts: Facts) -> str:
         heat=_heat(mistakes, facts.classes),
         plates=_plates(mistakes, facts),
         method=read_method(facts),
+        shortlist=read_shortlist(facts),
         command=command(facts.request, facts.run.root),
     )
+
+
+def _pareto_plots(facts: Facts, price: Price, canvases: Sequence[Canvas]) -> list[Markup]:
+    limit = price.limit(facts.request)
+    return [pareto_plot(facts.decision, limit, canvas, price) for canvas in canvases]
 
 
 _PARETO = (Canvas("pareto-wide", 560, 440), Canvas("pareto-narrow", 350, 380))
 
 
 def _shares(decision: Decision) -> dict[str, Proportion]:
-    """The measured accuracies of all raced models."""
-    return {c.model: c.accuracy for c in decision.candidates if c.accuracy}
+    """The measured scores of all raced models."""
+    return {c.model: c.score for c in decision.candidates if c.score}
 
 
 def _heat(mistakes: Mistakes, classes: tuple[str, ...]) -> list[Markup]:

@@ -3,9 +3,19 @@
 from dataclasses import dataclass
 
 from anmok.backbone import Kind
-from anmok.evaluation.measurements import Measurement
 from anmok.report.facts import Facts
-from anmok.report.wording import DASH, count, enumerate_names, interval, mebibytes, milliseconds, percent, points, whole
+from anmok.report.wording import (
+    DASH,
+    capitalize_first,
+    count,
+    enumerate_names,
+    interval,
+    mebibytes,
+    milliseconds,
+    percent,
+    points,
+    whole,
+)  # fmt: skip
 from anmok.selection.decide import Candidate, Status
 from anmok.selection.prospects import prospects
 from anmok.selection.reasons import advice, reasons
@@ -61,21 +71,28 @@ def _figures(facts: Facts, winner: Candidate) -> tuple[Figure, ...]:
     latency = facts.find("latency", winner.model)
     slowest = f"; p95 {milliseconds(latency.high)}" if latency and latency.high else ""
     return (
-        _accuracy(facts.test, winner),
-        Figure(name="Latency", value=milliseconds(winner.cost.latency), detail=f"of one image on one thread{slowest}"),
+        _score(facts, winner),
+        Figure(
+            name="Latency",
+            value=milliseconds(winner.cost.latency),
+            detail=f"of one image on {winner.cost.latency_on}{slowest}",
+        ),
         Figure(name="Parameters", value=count(winner.cost.params), detail=f"{count(winner.cost.macs)} MACs an image"),
         Figure(name="Memory", value=mebibytes(winner.cost.memory), detail="peak of one image, weights included"),
     )
 
 
-def _accuracy(test: Measurement | None, winner: Candidate) -> Figure:
-    if test is not None:
-        detail = f"{interval(test)} of {whole(test.n or 0)} untouched images"
-        return Figure(name="Test accuracy", value=percent(test.value), detail=detail)
-    if winner.accuracy is None:
-        return Figure(name="Accuracy", value=DASH, detail="not measured")
-    detail = f"{interval(winner.accuracy)} of {whole(winner.accuracy.n or 0)} images; not yet tested"
-    return Figure(name="Select accuracy", value=percent(winner.accuracy.value), detail=detail)
+def _score(facts: Facts, winner: Candidate) -> Figure:
+    objective, score, row = facts.decision.objective, facts.score, winner.score
+    if score is not None and facts.test is not None:
+        right = "" if objective.is_accuracy else f"; accuracy {percent(facts.test.value)}"
+        costs = score.note and f"; {score.note}"
+        detail = f"{interval(score)} of {whole(score.n or 0)} untouched images{right}{costs}"
+        return Figure(name=f"Test {objective.title}", value=percent(score.value), detail=detail)
+    if row is None:
+        return Figure(name=capitalize_first(objective.title), value=DASH, detail="not measured")
+    detail = f"{interval(row)} of {whole(row.n)} images; not yet tested"
+    return Figure(name=f"Select {objective.title}", value=percent(row.value), detail=detail)
 
 
 def _doubts(facts: Facts, winner: Candidate) -> tuple[tuple[str, str], ...]:
@@ -98,25 +115,29 @@ def _equivalence(facts: Facts) -> str:
             sum(c.status is status for c in decision.candidates) for status in (Status.WORSE, Status.DROPPED)
         )
         return f"No tie: {worse} others are worse on the same images, {dropped} were dropped on the way."
-    on = f"These {whole(leader.accuracy.n or 0)} images" if leader.accuracy else "These images"
+    on = f"These {whole(leader.accuracy.n)} images" if leader.accuracy else "These images"
+    best = "most accurate" if decision.objective.is_accuracy else f"highest in {decision.objective.title}"
     tie = f"{on} cannot tell {enumerate_names(decision.tied)} apart."
     if winner is leader:
-        return f"{tie} {winner.model} is the most accurate of them in expectation."
-    prices = f"{milliseconds(winner.cost.latency)} against {milliseconds(leader.cost.latency)}"
+        return f"{tie} {winner.model} is the {best} of them in expectation."
+    spared = decision.preference
+    prices = f"{spared.describe(winner.cost)} against {spared.describe(leader.cost)}"
     return (
-        f"{tie} {leader.model} is the most accurate in expectation; {winner.model} is taken for its latency, {prices}."
+        f"{tie} {leader.model} is the {best} in expectation; {winner.model} is taken for its {spared.noun}, {prices}."
     )
 
 
 def _optimism(facts: Facts, winner: Candidate) -> str:
-    race, test = winner.accuracy, facts.test
+    race, test, objective = winner.score, facts.score, facts.decision.objective
     if race is None or test is None:
         return ""
     part = "the whole train split" if winner.fraction == 1.0 else f"{percent(winner.fraction)} of the train split"
     selected, trained = whole(winner.images), whole(float(test.conditions["images"]))
+    share = f"{percent(race.value)} {interval(race)}"
+    had = f"{share} of the select images right" if objective.is_accuracy else f"{objective.title} {share} on select"
     return (
-        f"In the race, after training on {part} ({selected} images), it had {percent(race.value)} {interval(race)} "
-        f"of the select images right: {points(race.value - test.value)} against the test. A choice flatters the "
+        f"In the race, after training on {part} ({selected} images), it had {had}: "
+        f"{points(race.value - test.value)} against the test. A choice flatters the "
         f"chosen, so the select value tends to be too high; the final training pulls the other way, because it "
         f"uses train and select together ({trained} images). Trust the test value."
     )

@@ -58,6 +58,11 @@ def three_digits(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def capitalize_first(text: str) -> str:
+    """As at the beginning of a sentence, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def enumerate_names(names: tuple[str, ...]) -> str:
     """Join names as one speaks: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

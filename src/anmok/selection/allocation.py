@@ -18,9 +18,9 @@ from anmok.selection.belief import Belief
 from anmok.selection.curves import NOISE
 from anmok.selection.evidence import Evidence
 
-NEAR = 0.005  # "near the best": within half a point of accuracy at the full train split
+NEAR = 0.005  # "near the best": within half a point of accuracy, or of another objective, at the full train split
 SURE = 0.9  # chance of being near the best at which the race ends
-NEGLIGIBLE = 1e-4  # rise of the expected accuracy below which a training is not worth its time, as a share
+NEGLIGIBLE = 1e-4  # rise of it below which a training is not worth its time, as a share
 _REPETITIONS = (1, 2, 4)  # a training may be worth its time only if repeated (KG(*), Frazier and Powell 2010)
 _STEPS = np.array([NormalDist().inv_cdf((i + 0.5) / 64) for i in range(64)])  # equally likely values of a deviate
 
@@ -103,7 +103,7 @@ def _worth(
     """Expected rise of the highest expected accuracy at all images through each task alone."""
     every = [*running, *tasks]
     results = np.stack([belief.curves[t.model].draws(t.fraction * evidence.train_images) for t in every])
-    width = 4 * results.mean(1) * (1 - results.mean(1))
+    width = 4 * evidence.dispersion * results.mean(1) * (1 - results.mean(1))
     luck = width * (NOISE.seed**2 + (1 - NOISE.lasting) / (4 * max(evidence.judged_on, 1)))
     law = width * (NOISE.law * np.log2([t.fraction for t in every])) ** 2  # what a part of the data cannot tell
     joint = np.concatenate([results, final])

@@ -9,6 +9,7 @@ from anmok.selection.campaign import Campaign
 from anmok.selection.costs import measure_costs
 from anmok.selection.evidence import KIND, read_costs
 from anmok.selection.material import Material
+from anmok.selection.meter import HERE, FileMeter
 from anmok.selection.plan import Cost
 from anmok.training.classifier import ImageClassifier
 
@@ -46,11 +47,15 @@ def admit(names: Sequence[str], material: Material, campaign: Campaign) -> list[
             raise RequestError(
                 f"None of the models takes these images: {next(iter(unfit.values()))} Choose another --image-size."
             )
-        rows = measure_costs(fitting, material)
+        rows = measure_costs(fitting, material, campaign.meter)
         table.append([*rows, *(_excluded(name, reason) for name, reason in unfit.items())])
+    elif isinstance(campaign.meter, FileMeter):
+        campaign.meter.check_unchanged(table.rows(metric="latency"))
     costs = read_costs(table)
     broken = check_limits(
-        costs, {"latency": request.max_latency, "params": request.max_params, "memory": request.max_memory}
+        costs,
+        {"latency": request.max_latency, "params": request.max_params, "memory": request.max_memory},
+        campaign.meter.machine or HERE,
     )
     known = {row.subject for row in table.rows(metric="excluded")}
     table.append(_excluded(model, reason) for model, reason in broken.items() if model not in known)
@@ -59,7 +64,7 @@ def admit(names: Sequence[str], material: Material, campaign: Campaign) -> list[
     return [model for model in costs if model not in broken]
 
 
-def check_limits(costs: Mapping[str, Cost], limits: Mapping[str, float | None]) -> dict[str, str]:
+def check_limits(costs: Mapping[str, Cost], limits: Mapping[str, float | None], machine: str = HERE) -> dict[str, str]:
     """Which models break which limit, in words; raises `RequestError` with the nearest misses when all do."""
     broken: dict[str, str] = {}
     excess: dict[str, float] = {}
@@ -72,7 +77,7 @@ def check_limits(costs: Mapping[str, Cost], limits: Mapping[str, float | None]) 
         nearest = "; ".join(f"{m} ({broken[m]})" for m in sorted(excess, key=excess.__getitem__)[:3])
         asked = " and ".join(LIMITS[quantity][0] for quantity, limit in limits.items() if limit)
         raise RequestError(
-            f"No model meets {asked} on this machine. Nearest: {nearest}. Loosen the limit or name other --models."
+            f"No model meets {asked} on {machine}. Nearest: {nearest}. Loosen the limit or name other --models."
         )
     return broken
 

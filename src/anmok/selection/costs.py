@@ -1,4 +1,4 @@
-"""What every candidate costs on this machine, measured before anything is trained."""
+"""What every candidate costs, measured before anything is trained."""
 
 import time
 from collections.abc import Sequence
@@ -8,12 +8,14 @@ from typing import NamedTuple
 import torch
 
 from anmok.backbone import Kind
-from anmok.catalogue import require_model
-from anmok.evaluation.cost import count_macs, count_params, measure_latencies, measure_memory
+from anmok.catalogue import require_model, split_tag
+from anmok.evaluation.cost import count_macs, count_params
+from anmok.evaluation.device_costs import MACHINE
 from anmok.evaluation.measurements import Measurement, Scalar
 from anmok.selection.crew import Crew, Tools
 from anmok.selection.evidence import KIND
 from anmok.selection.material import Material
+from anmok.selection.meter import Meter
 from anmok.training.classifier import ImageClassifier
 from anmok.training.device import default_device, resolve
 from anmok.training.loop import Fit, fit
@@ -22,38 +24,31 @@ from anmok.training.recipe import Precision, Recipe
 _STEPS = 6  # of training, after as many to warm up
 
 
-def measure_costs(models: Sequence[str], material: Material) -> list[Measurement]:
-    """Parameters, MACs, latency and memory of inference on one image; nothing else should run meanwhile."""
-    device = default_device()
+def measure_costs(models: Sequence[str], material: Material, meter: Meter) -> list[Measurement]:
+    """Parameters and MACs, and what the meter tells of latency and memory; nothing else should run meanwhile."""
     side = material.pixels.shape[-1]
-    image = torch.zeros(1, 3, side, side, device=device)
-    networks = [ImageClassifier(material.config(model)).to(device).eval() for model in models]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        latencies = measure_latencies(networks, image)
-    finally:
-        torch.set_num_threads(threads)
+    networks = [ImageClassifier(material.config(model)).eval() for model in models]
+    size: dict[str, Scalar] = {"image_size": side}
+    where = size | meter.device.conditions | ({MACHINE: meter.machine} if meter.machine else {})
     rows = []
-    where: dict[str, Scalar] = {"image_size": side, "batch": 1, "threads": 1, "device": device.type}
-    for model, network, latency in zip(models, networks, latencies, strict=True):
-        kind = Measurement(
-            subject=model, metric=KIND, value=1.0, note=require_model(model).architecture.kind, conditions=where
-        )
+    for model, network, (latency, memory) in zip(models, networks, meter(networks), strict=True):
+        kind = Measurement(subject=model, metric=KIND, value=1.0, note=_kind(model), conditions=size)
         base = replace(kind, note="")
+        read = replace(base, conditions=where)
         rows += [
             kind,
             replace(base, metric="params", value=count_params(network)),
             replace(base, metric="macs", value=count_macs(network, side, side)),
-            replace(base, metric="latency", value=latency.p50, high=latency.p95, n=latency.n, unit="ms"),
-            replace(base, metric="memory", value=measure_memory(network, image), unit="MiB"),
+            replace(read, metric="latency", value=latency.p50, high=latency.p95, n=latency.n, unit="ms"),
+            replace(read, metric="memory", value=memory, unit="MiB"),
         ]
     return rows
 
 
-def measure_steps(crew: Crew, models: Sequence[str]) -> list[Measurement]:
+def measure_steps(crew: Crew, models: Sequence[str], recipe: Recipe) -> list[Measurement]:
     """Seconds of training per image for each model, while all workers train, as they will in the race."""
-    seconds = dict(crew.run(time_steps, [StepTiming(model, choose_precision(model)) for model in models]))
+    recipes = {model: recipe.changed({"precision": choose_precision(model)}) for model in models}
+    seconds = dict(crew.run(time_steps, [StepTiming(model, recipes[model]) for model in models]))
     return [
         Measurement(
             subject=task.model,
@@ -61,7 +56,7 @@ def measure_steps(crew: Crew, models: Sequence[str]) -> list[Measurement]:
             value=value,
             unit="s",
             conditions={"workers": crew.size},
-            note=task.precision,
+            note=task.recipe.precision,
         )
         for task, value in seconds.items()
     ]
@@ -74,16 +69,20 @@ def choose_precision(model: str) -> Precision:
     operators of hybrids and MLPs gain nothing or lose.
     """
     device = default_device()
-    if device.type == "cpu" and require_model(model).architecture.kind in (Kind.HYBRID, Kind.MLP):
+    if device.type == "cpu" and _kind(model) in (Kind.HYBRID, Kind.MLP):
         return Precision.FP32
     return resolve(Precision.AUTO, device)
+
+
+def _kind(model: str) -> Kind:
+    return require_model(split_tag(model)[0]).architecture.kind
 
 
 class StepTiming(NamedTuple):
     """What is to be timed."""
 
     model: str
-    precision: Precision
+    recipe: Recipe
     threads: int = 1
 
 
@@ -91,12 +90,12 @@ def time_steps(tools: Tools, task: StepTiming) -> tuple[StepTiming, float]:
     """The job of a worker: a few real steps on real images; seconds per image."""
     torch.set_num_threads(task.threads)
     material = tools.material
-    recipe = replace(Recipe(), epochs=2, precision=task.precision)
+    recipe = task.recipe.changed({"epochs": 2})
     rows = material.rows("train")[: _STEPS * recipe.batch_size]
     ends: list[float] = []
     fit(
         Fit(
-            network=ImageClassifier(material.config(task.model)),
+            network=material.classifier(task.model),
             train=material.training(rows, recipe, 0),
             recipe=recipe,
             device=tools.device,
@@ -107,9 +106,9 @@ def time_steps(tools: Tools, task: StepTiming) -> tuple[StepTiming, float]:
     return task, (ends[1] - ends[0]) / len(rows)
 
 
-def choose_threads(crew: Crew, model: str, precision: Precision, cores: int) -> Measurement:
+def choose_threads(crew: Crew, model: str, recipe: Recipe, cores: int) -> Measurement:
     """Whether a training alone on the machine is faster on all cores; small networks often are on one."""
-    seconds = dict(crew.run(time_steps, [StepTiming(model, precision, threads) for threads in sorted({1, cores})]))
+    seconds = dict(crew.run(time_steps, [StepTiming(model, recipe, threads) for threads in sorted({1, cores})]))
     chosen = min(seconds, key=lambda task: seconds[task])
     return Measurement(
         subject=model,

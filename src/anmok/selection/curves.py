@@ -23,8 +23,9 @@ class CurvePoint:
     """Accuracy after one training on `images` images, with the number of images it was measured on."""
 
     images: int
-    accuracy: float  # in [0, 1]
+    accuracy: float  # in [0, 1]; or another objective
     measured_on: int
+    dispersion: float = 1.0  # variance of the objective over that of an accuracy, see `objective.dispersion`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,8 @@ class Hearsay(NamedTuple):
 
 
 NOTHING = Hearsay()
+_DOUBTS = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])  # growth of a variance, for each doubling
+_NEAREST = 0.25  # doublings that lie at least between a point and the reference
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,13 @@ def weigh(points: Sequence[CurvePoint], images: int, before: Hearsay) -> Posteri
 
     A law counts by the misfit of the points, by how far the error and the rise that it implies lie from what was
     believed before (the rise by Student's t with 4 degrees of freedom: a few curves are like no other), and by how
-    narrowly it determines the error. Where even the best law misfits, all variances grow until it does not.
+    narrowly it determines the error. Where even the best law misfits, variances grow until it does not, those of points
+    far from the reference the most: what happens there tells the least about it.
     """
     ratios = SHAPES.ratios(np.array([p.images for p in points]) / images)
     error = np.array([1 - p.accuracy for p in points])
     variance = np.array([training_variance(p) for p in points])
-    weight = _trust(ratios, error, variance) / variance
+    weight = 1 / (variance * _doubt(ratios, error, variance, np.log2([images / p.images for p in points])))
     information = (ratios**2 * weight).sum(1) + before.sd**-2
     middle = ((ratios * error * weight).sum(1) + (1 - before.mean) / before.sd**2) / information
     misfit = ((error - ratios * middle[:, None]) ** 2 * weight).sum(1)
@@ -117,14 +121,19 @@ def weigh(points: Sequence[CurvePoint], images: int, before: Hearsay) -> Posteri
     return Posterior(weights / weights.sum(), middle, information**-0.5, rise)
 
 
-def _trust(ratios: Float[np.ndarray, "cells n"], error: np.ndarray, variance: np.ndarray) -> float:
-    """What the points are worth as they scatter around the best law: 1, or less where no law explains them."""
+def _doubt(
+    ratios: Float[np.ndarray, "cells n"], error: np.ndarray, variance: np.ndarray, doublings: np.ndarray
+) -> Float[np.ndarray, " n"]:
+    """By how much the variance of each point grows until the best law explains them all, the less the nearer it is."""
     freedom = len(error) - 1
     if freedom < 1:
-        return 1.0
-    middle = (ratios * error / variance).sum(1) / (ratios**2 / variance).sum(1)
-    misfit = float(((error - ratios * middle[:, None]) ** 2 / variance).sum(1).min())
-    return min(1.0, freedom / max(misfit, 1e-9))
+        return np.ones(len(error))
+    growth = 1 + _DOUBTS[:, None] * np.maximum(doublings, _NEAREST)
+    weight = 1 / (variance * growth[:, None])
+    middle = (ratios * error * weight).sum(2) / (ratios**2 * weight).sum(2)
+    misfit = ((error - ratios * middle[..., None]) ** 2 * weight).sum(2).min(1)
+    enough = misfit <= freedom
+    return np.asarray(growth[enough.argmax() if enough.any() else -1])
 
 
 def _rise(error: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
@@ -150,6 +159,7 @@ class LearningCurve:
         judged = max((p.measured_on for p in points), default=0)
         self._flattery = NOISE.flattery / np.sqrt(judged) / 2 if judged else 0.0
         self._lasting = np.sqrt(NOISE.lasting / judged) / 2 if judged else 0.0
+        self._width = 2 * np.sqrt(max((p.dispersion for p in points), default=1.0))  # of noise, over sqrt(p (1 - p))
         shape, level, self._beyond, self._judging, self._training = _deviates(seed)
         evenly = (np.argsort(np.argsort(shape)) + 0.5) / DRAWS  # the ranks of the deviates: no share of luck is missed
         cells = np.searchsorted(np.cumsum(self.posterior.weights)[:-1], evenly)
@@ -163,12 +173,13 @@ class LearningCurve:
         error = np.minimum(self._error * ratios[self._place], 1.0)
         doublings = max(np.log2(images / self._furthest), 0.0) if self._furthest else 0.0
         deviation = NOISE.law * doublings * self._beyond + self._lasting * self._judging - self._flattery
-        return np.clip(1 - error + 2 * np.sqrt(error * (1 - error)) * deviation, 0.0, 1.0)
+        return np.clip(1 - error + self._width * np.sqrt(error * (1 - error)) * deviation, 0.0, 1.0)
 
     def expect(self, images: int) -> Expectation:
         """Mean and 80 % interval of the accuracy after one training on a number of images."""
         possible = self.draws(images)
-        possible = np.clip(possible + 2 * NOISE.seed * np.sqrt(possible * (1 - possible)) * self._training, 0.0, 1.0)
+        luck = self._width * NOISE.seed * np.sqrt(possible * (1 - possible)) * self._training
+        possible = np.clip(possible + luck, 0.0, 1.0)
         low, high = np.quantile(possible, [0.1, 0.9])
         return Expectation(images=images, mean=float(possible.mean()), low=float(low), high=float(high))
 
@@ -182,7 +193,7 @@ class LearningCurve:
 def training_variance(point: CurvePoint) -> float:
     """Variance of a measured accuracy from one training to the next, on the same judging images."""
     p = (point.accuracy * point.measured_on + 0.5) / (point.measured_on + 1)
-    return p * (1 - p) * (4 * NOISE.seed**2 + (1 - NOISE.lasting) / point.measured_on)
+    return point.dispersion * p * (1 - p) * (4 * NOISE.seed**2 + (1 - NOISE.lasting) / point.measured_on)
 
 
 def _deviates(seed: int) -> Float[np.ndarray, "5 draws"]:

@@ -5,16 +5,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import sqrt
 
+import numpy as np
+
 from anmok.errors import TrainingError
 from anmok.evaluation.comparison import ALPHA, PairedComparison, compare_paired, holm
 from anmok.evaluation.measurements import Measurements
-from anmok.evaluation.metrics import Proportion, wilson
+from anmok.evaluation.metrics import Proportion
+from anmok.evaluation.objective import PLAIN_ACCURACY, Objective, estimate
 from anmok.selection.allocation import NEAR
 from anmok.selection.belief import Belief
 from anmok.selection.curves import NOISE, Expectation
 from anmok.selection.evidence import Evidence, read_evidence
 from anmok.selection.outlook import Outlook, look_ahead
 from anmok.selection.plan import Cost
+from anmok.selection.preference import Preference
 from anmok.selection.terms import UNLIKELY
 
 CHEAPER = 0.75  # a tied model replaces a more accurate one when its cost is at most this share of it
@@ -33,7 +37,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One row of the leaderboard, with the evidence for its status. Accuracies are shares in [0, 1]."""
+    """One row of the leaderboard, with the evidence for its status. Accuracies and scores lie in [0, 1]."""
 
     model: str
     status: Status
@@ -42,8 +46,9 @@ class Candidate:
     fraction: float = 0.0  # of the train split, the largest it was trained on
     images: int = 0  # in it
     seeds: int = 0  # with which it was trained on it
-    accuracy: Proportion | None = None  # there, on the select split, mean over seeds
-    expected: Expectation | None = None  # at the full train split
+    score: Proportion | None = None  # the objective there, on the select split, mean over seeds
+    accuracy: Proportion | None = None  # likewise; the score itself where no other objective was asked for
+    expected: Expectation | None = None  # score at the full train split
     exponent: float | None = None  # of its learning curve
     chance_near_best: float = 0.0
     train_seconds: float = 0.0  # over the whole race
@@ -55,10 +60,12 @@ class Decision:
     """Which model to take, and what it was weighed against; candidates from best to worst."""
 
     winner: str
-    leader: str  # most accurate in expectation; the winner is not separable from it
+    leader: str  # highest expected score; the winner is not separable from it
     candidates: tuple[Candidate, ...]
     train_images: int
     outlook: Outlook  # what would change the answer
+    objective: Objective = PLAIN_ACCURACY
+    preference: Preference = Preference.LATENCY  # the cost that decides among tied models
 
     def __getitem__(self, model: str) -> Candidate:
         return next(c for c in self.candidates if c.model == model)
@@ -85,10 +92,10 @@ def decide(table: Measurements) -> Decision:
     return conclude(read_evidence(table))
 
 
-def conclude(evidence: Evidence, *, cost: str = "latency") -> Decision:
-    """Weigh the evidence; `cost` is the field of `Cost` that makes one model cheaper than another.
+def conclude(evidence: Evidence) -> Decision:
+    """Weigh the evidence.
 
-    The leader has the highest expected accuracy at the full train split. Its rivals are the models with a chance
+    The leader has the highest expected score at the full train split. Its rivals are the models with a chance
     of at least 5 % to come within half a point of the best there. A rival is worse if it was trained on as much
     data as the leader and the paired comparison tells them apart, with p-values corrected for the number of rivals
     (Holm 1979); else it is tied. Among the tied models that lie within one paired standard error of the leader,
@@ -104,11 +111,12 @@ def conclude(evidence: Evidence, *, cost: str = "latency") -> Decision:
     compared = {m: _compare(evidence, leader, m) for m in evidence.models if m != leader}
     statuses = {leader: Status.TIED} | _place(evidence, leader, compared, chances)
     eligible = [m for m, c in compared.items() if statuses[m] is Status.TIED and _is_close(c, expected, leader, m)]
-    winner = _cheapest(evidence, [leader, *eligible], cost)
+    winner = _cheapest(evidence, [leader, *eligible])
     statuses[winner] = Status.WINNER
 
     notes = {m: _describe(leader, c, chances[m]) for m, c in compared.items()}
-    notes[leader] = "the most accurate, but a tied model is cheaper"
+    best = "most accurate" if evidence.objective.is_accuracy else f"highest in {evidence.objective.title}"
+    notes[leader] = f"the {best}, but a tied model is cheaper"
     notes[winner] = ""
     candidates = [
         replace(
@@ -129,6 +137,8 @@ def conclude(evidence: Evidence, *, cost: str = "latency") -> Decision:
         candidates=tuple(sorted(candidates, key=_rank)),
         train_images=evidence.train_images,
         outlook=look_ahead(evidence, belief, winner),
+        objective=evidence.objective,
+        preference=evidence.preference,
     )
 
 
@@ -138,7 +148,7 @@ def _compare(evidence: Evidence, leader: str, model: str) -> PairedComparison:
     where = (max(both), max(both)) if both else (max(evidence.fractions(leader)), max(evidence.fractions(model)))
     first, second = (evidence.answers(name, fraction) for name, fraction in zip((leader, model), where, strict=True))
     p = float(first.mean() + second.mean()) / 2
-    return compare_paired(first, second, training_sd=2 * NOISE.seed * sqrt(p * (1 - p)))
+    return compare_paired(first, second, training_sd=2 * NOISE.seed * sqrt(evidence.dispersion * p * (1 - p)))
 
 
 def _place(
@@ -164,9 +174,9 @@ def _is_close(c: PairedComparison, expected: Mapping[str, Expectation], leader: 
     return max(c.difference, expected[leader].mean - expected[model].mean) <= c.standard_error
 
 
-def _cheapest(evidence: Evidence, eligible: list[str], cost: str) -> str:
+def _cheapest(evidence: Evidence, eligible: list[str]) -> str:
     """Step from the first, the leader, to ever cheaper models; a small gain is no reason to step."""
-    prices = {m: float(getattr(evidence.costs[m], cost)) for m in eligible}
+    prices = {m: evidence.preference.price(evidence.costs[m]) for m in eligible}
     winner = eligible[0]
     for model in sorted(eligible, key=lambda m: (-prices[m], m)):
         if prices[model] <= CHEAPER * prices[winner]:
@@ -184,16 +194,17 @@ def _describe(leader: str, comparison: PairedComparison, chance: float) -> str:
 
 def _candidate(evidence: Evidence, belief: Belief, model: str, status: Status, note: str) -> Candidate:
     fraction = max(evidence.fractions(model))
-    answers = evidence.answers(model, fraction)
+    trials = evidence.trials(model, fraction)
     return Candidate(
         model=model,
         status=status,
         note=note,
         cost=evidence.costs[model],
         fraction=fraction,
-        images=evidence.trials(model, fraction)[0].images,
-        seeds=len(answers),
-        accuracy=wilson(float(answers.mean()), answers.shape[1]),
+        images=trials[0].images,
+        seeds=len(trials),
+        score=estimate(evidence.answers(model, fraction)),
+        accuracy=estimate(np.stack([trial.correct for trial in trials])),
         expected=belief.curves[model].expect(evidence.train_images),
         exponent=belief.curves[model].exponent,
         train_seconds=evidence.seconds(model),

@@ -6,13 +6,17 @@ from functools import cached_property
 from math import fsum, nan
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 
 from anmok.backbone import Kind
+from anmok.evaluation.device_costs import circumstances
 from anmok.evaluation.measurements import Measurement, Measurements
+from anmok.evaluation.objective import PLAIN_ACCURACY, Objective, dispersion
 from anmok.selection.belief import Belief
 from anmok.selection.curves import CurvePoint
+from anmok.selection.objectives import read_objective, read_preference
 from anmok.selection.plan import Cost
+from anmok.selection.preference import Preference
 from anmok.selection.trial import ACCURACY, FAILED, SECONDS
 from anmok.training.recipe import Precision
 
@@ -31,6 +35,7 @@ class Finished:
     seed: int
     seconds: float  # of training
     correct: Bool[np.ndarray, " n"]  # answers on the select split
+    contributions: Shaped[np.ndarray, " n"] | None = None  # to an objective that is not accuracy
 
     @property
     def accuracy(self) -> float:
@@ -38,9 +43,9 @@ class Finished:
         return float(self.correct.mean())
 
     @property
-    def point(self) -> CurvePoint:
-        """It as a point of the model's learning curve."""
-        return CurvePoint(images=self.images, accuracy=self.accuracy, measured_on=len(self.correct))
+    def judged(self) -> Shaped[np.ndarray, " n"]:
+        """What each image of the select split contributes to the objective; see `Objective`."""
+        return self.correct if self.contributions is None else self.contributions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,8 @@ class Evidence:
     excluded: Mapping[str, str] = field(default_factory=dict)  # model -> the limit it breaks, or why it was left out
     failures: Mapping[str, str] = field(default_factory=dict)  # model -> why a trial failed
     pilot_seconds: float = 0.0
+    objective: Objective = PLAIN_ACCURACY
+    preference: Preference = Preference.LATENCY
 
     @cached_property
     def models(self) -> tuple[str, ...]:
@@ -67,15 +74,28 @@ class Evidence:
 
     def points(self, model: str) -> list[CurvePoint]:
         """The learning curve seen so far, fewest images first."""
-        return [trial.point for trial in self.trials(model)]
+        return [
+            CurvePoint(
+                images=trial.images,
+                accuracy=float(trial.judged.mean()),
+                measured_on=len(trial.judged),
+                dispersion=self.dispersion,
+            )
+            for trial in self.trials(model)
+        ]
+
+    @cached_property
+    def dispersion(self) -> float:
+        """Of the objective; one for all trials, because one alone may have too few errors to tell."""
+        return dispersion(*(trial.judged for trial in self.finished))
 
     def fractions(self, model: str) -> set[float]:
         """The parts of the data on which a model was trained."""
         return {f.fraction for f in self.finished if f.model == model}
 
-    def answers(self, model: str, fraction: float) -> Bool[np.ndarray, "seeds n"]:
-        """Which select images a model answered right after training on a part of the data, a row a seed."""
-        return np.stack([trial.correct for trial in self.trials(model, fraction)])
+    def answers(self, model: str, fraction: float) -> Shaped[np.ndarray, "seeds n"]:
+        """What each select image contributes to the objective after training on a part of the data, a row a seed."""
+        return np.stack([trial.judged for trial in self.trials(model, fraction)])
 
     def belief(self, models: tuple[str, ...] = ()) -> Belief:
         """What is to be believed of the models that were tried, and of further ones."""
@@ -100,24 +120,28 @@ class Evidence:
 def read_evidence(table: Measurements) -> Evidence:
     """Collect the rows of a race; the order in which they were added does not matter."""
     images = table.rows(metric="train_images", subject="data")
-    spent = table.rows(metric=SECONDS)
+    spent, objective = table.rows(metric=SECONDS), read_objective(table)
     return Evidence(
         train_images=int(images[-1].value),
-        finished=_read_finished(table, {_key(row): row.value for row in _of_stage("race", spent)}),
+        finished=_read_finished(table, {_key(row): row.value for row in _of_stage("race", spent)}, objective),
         costs=read_costs(table),
         prior={row.subject: (row.value, (row.high or 0.0) - row.value) for row in table.rows(metric=PRIOR)},
         excluded={row.subject: row.note for row in table.rows(metric="excluded")},
         failures={row.subject: row.note for row in _of_stage("race", table.rows(metric=FAILED))},
         pilot_seconds=fsum(row.value for row in _of_stage("pilot", spent)),
+        objective=objective,
+        preference=read_preference(table),
     )
 
 
-def _read_finished(table: Measurements, seconds: Mapping[tuple[str, float, int], float]) -> tuple[Finished, ...]:
+def _read_finished(
+    table: Measurements, seconds: Mapping[tuple[str, float, int], float], objective: Objective
+) -> tuple[Finished, ...]:
     """Every trial with its answers, in an order of its own."""
     rows = {_key(row): row for row in _of_stage("race", table.rows(metric=ACCURACY))}
     first = min((seed for _, _, seed in rows), default=0)  # of runs that had one seed only and did not say which
     answers = {
-        (o.subject, float(o.conditions["fraction"]), int(o.conditions.get("seed", first))): o.correct
+        (o.subject, float(o.conditions["fraction"]), int(o.conditions.get("seed", first))): o
         for o in table.outcomes(split="select")
     }
     return tuple(
@@ -127,7 +151,8 @@ def _read_finished(table: Measurements, seconds: Mapping[tuple[str, float, int],
             images=int(rows[model, fraction, seed].conditions["images"]),
             seed=seed,
             seconds=seconds[model, fraction, seed],
-            correct=answers[model, fraction, seed],
+            correct=answers[model, fraction, seed].correct,
+            contributions=None if objective.is_accuracy else objective.contributions(answers[model, fraction, seed]),
         )
         for model, fraction, seed in sorted(rows)
     )
@@ -144,6 +169,7 @@ def _key(row: Measurement) -> tuple[str, float, int]:
 def read_costs(table: Measurements) -> dict[str, Cost]:
     """The costs of every candidate that was measured."""
     values = {name: {r.subject: r.value for r in table.rows(metric=name)} for name in COSTS}
+    on = {r.subject: circumstances(r.conditions) for r in table.rows(metric="latency")}
     formats = {r.subject: Precision(r.note) for r in table.rows(metric="seconds_per_image")}
     return {
         row.subject: Cost(
@@ -154,6 +180,7 @@ def read_costs(table: Measurements) -> dict[str, Cost]:
             memory=values["memory"][row.subject],
             seconds_per_image=values["seconds_per_image"].get(row.subject, nan),  # nan: excluded before it trained
             precision=formats.get(row.subject, Precision.FP32),
+            latency_on=on[row.subject],
         )
         for row in table.rows(metric=KIND)
     }

@@ -7,8 +7,9 @@ import torch
 from anmok.evaluation.measurements import Measurement, Outcome, Scalar
 from anmok.evaluation.metrics import accuracy
 from anmok.selection.crew import Tools
+from anmok.selection.material import WEIGHTS
 from anmok.selection.trial import SECONDS, chosen_by_plan
-from anmok.training.classifier import ImageClassifier, save_classifier
+from anmok.training.classifier import save_classifier
 from anmok.training.inference import probabilities
 from anmok.training.loop import Fit, fit
 from anmok.training.recipe import Recipe
@@ -45,8 +46,8 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
     material, run, device = tools.material, tools.run, tools.device
     torch.set_num_threads(final.threads)
     torch.manual_seed(final.seed)
-    classifier = ImageClassifier(material.config(final.model))
     rows = material.rows("train", "select")
+    classifier = material.begin(final.model, rows, device)
     job = Fit(
         network=classifier,
         train=material.training(rows, final.recipe, final.seed),
@@ -60,6 +61,7 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
     test = material.evaluation(material.rows("test"))
     outcome = material.outcome(final.model, "test", final.conditions, probabilities(classifier, test, device))
     share = accuracy(outcome.correct)
+    weights = run.measurements.rows(metric=WEIGHTS, subject=final.model)
     facts = {
         "data": final.data,
         "recipe": asdict(final.recipe),
@@ -68,6 +70,7 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
         "test_interval": [share.low, share.high],
         "test_images": share.n,
         "seed": final.seed,
+        "pretrained": weights[-1].note if weights else "no",
     }
     save_classifier(classifier.cpu(), run.best, facts)
     conditions = final.conditions | {"images": len(rows)}

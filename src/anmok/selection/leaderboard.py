@@ -3,12 +3,15 @@
 import polars as pl
 
 from anmok.selection.decide import Candidate, Decision
+from anmok.selection.pareto import unbeaten
 
 _SCHEMA = {
     "model": pl.String,
     "kind": pl.String,
     "status": pl.String,
     "accuracy": pl.Float64,
+    "objective": pl.String,
+    "score": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
     "fraction": pl.Float64,
@@ -22,22 +25,27 @@ _SCHEMA = {
     "macs": pl.Int64,
     "memory_mib": pl.Float64,
     "train_seconds": pl.Float64,
+    "pareto": pl.Boolean,
     "note": pl.String,
 }
 
 
 def leaderboard(decision: Decision) -> pl.DataFrame:
-    """One row per candidate, best first; accuracies are shares.
+    """One row per candidate, best first; accuracies and scores are shares.
 
-    `accuracy` was measured on the select split after `fraction` of the data, with its 95 % interval; `expected` is
-    that at all of it, with its 80 % interval.
+    `score` is the objective, accuracy unless another was asked for. It was measured on the select split after
+    `fraction` of the data, with its 95 % interval; `expected` is that at all of it, with its 80 % interval. `pareto`:
+    whether no other model beats it in expected score, latency, parameters, memory and training time at once.
     """
-    return pl.DataFrame([_row(c) for c in decision.candidates], schema=_SCHEMA, orient="row")
+    front, title = unbeaten(decision.candidates), decision.objective.title
+    return pl.DataFrame([_row(c, title, front) for c in decision.candidates], schema=_SCHEMA, orient="row")
 
 
-def _row(candidate: Candidate) -> tuple[object, ...]:
-    row, ahead, cost = candidate.accuracy, candidate.expected, candidate.cost
+def _row(candidate: Candidate, title: str, front: tuple[str, ...]) -> tuple[object, ...]:
+    row, ahead, cost = candidate.score, candidate.expected, candidate.cost
+    right = candidate.accuracy.value if candidate.accuracy else None
     measured = (row.value, row.low, row.high, candidate.fraction, candidate.seeds) if row else (None,) * 5
     expected = (ahead.mean, ahead.low, ahead.high, candidate.chance_near_best) if ahead else (None,) * 4
     costs = (cost.latency, cost.params, cost.macs, cost.memory, candidate.train_seconds)
-    return (candidate.model, cost.kind, str(candidate.status), *measured, *expected, *costs, candidate.note)
+    about = (candidate.model, cost.kind, str(candidate.status), right, title)
+    return (*about, *measured, *expected, *costs, candidate.model in front if ahead else None, candidate.note)

@@ -1,20 +1,27 @@
 """The images of a run, decoded once and shared by all its processes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 from jaxtyping import Int32, UInt8
 
 from anmok.backbone import Scaling
+from anmok.catalogue import split_tag
 from anmok.catalogue.scaling import UNSCALED
-from anmok.data import Batches, Order, channel_statistics, nested_fraction, read_pixels, read_splits
+from anmok.data import Batches, Order, ResizedCrop, channel_statistics, nested_fraction, read_pixels, read_splits
 from anmok.evaluation.measurements import Outcome, Scalar
 from anmok.selection.run_directory import RunDirectory
-from anmok.training.classifier import ClassifierConfig
+from anmok.training.classifier import ClassifierConfig, ImageClassifier
+from anmok.training.head_start import fit_head
+from anmok.training.pretrained import open_start
 from anmok.training.recipe import Recipe
 
 EVALUATION_BATCH = 256
+WEIGHTS = "weights"  # a model starts from pretrained ones; the note says which
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +34,7 @@ class Material:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    starts: Mapping[str, Path] = field(default_factory=dict)  # by model: the weights that its trainings start from
 
     def rows(self, *splits: str) -> Int32[np.ndarray, " m"]:
         """Rows that belong to any of the splits."""
@@ -39,7 +47,9 @@ class Material:
 
     def training(self, rows: Int32[np.ndarray, " m"], recipe: Recipe, seed: int) -> Batches:
         """Shuffled, augmented batches of these rows."""
-        return Batches(self.pixels, self.labels, Order(rows, batch_size=recipe.batch_size, seed=seed))
+        resized = recipe.augmentation.endswith("resized-crop")
+        crop = ResizedCrop(area=(recipe.crop_area, 1.0)) if resized else None
+        return Batches(self.pixels, self.labels, Order(rows, batch_size=recipe.batch_size, seed=seed), crop=crop)
 
     def evaluation(self, rows: Int32[np.ndarray, " m"]) -> Batches:
         """Batches of these rows, in their order and as they are."""
@@ -48,7 +58,7 @@ class Material:
     def config(self, model: str, scaling: Scaling = UNSCALED) -> ClassifierConfig:
         """The classifier that these images, which have the scaled resolution already, call for."""
         return ClassifierConfig(
-            model=model,
+            model=split_tag(model)[0],
             classes=self.classes,
             image_size=self.pixels.shape[-1],
             mean=self.mean,
@@ -56,6 +66,21 @@ class Material:
             depth=scaling.depth,
             width=scaling.width,
         )
+
+    def classifier(self, model: str, scaling: Scaling = UNSCALED) -> ImageClassifier:
+        """A network for these images as its training starts: from pretrained weights, or from scratch."""
+        if model in self.starts:
+            return open_start(self.starts[model], self.config(model))
+        return ImageClassifier(self.config(model, scaling))
+
+    def begin(
+        self, model: str, rows: Int32[np.ndarray, " m"], device: torch.device, scaling: Scaling = UNSCALED
+    ) -> ImageClassifier:
+        """The same for a training on these rows: pretrained weights get a head that is fitted to them."""
+        classifier = self.classifier(model, scaling)
+        if model in self.starts:
+            fit_head(classifier, self.evaluation(rows), torch.from_numpy(self.labels[rows]).long(), device)
+        return classifier
 
     def outcome(self, model: str, split: str, conditions: dict[str, Scalar], probabilities: np.ndarray) -> Outcome:
         """What a model answered for a split, ready for the table."""
@@ -71,7 +96,15 @@ class Material:
             predicted=predicted,
             confidence=probabilities[each, predicted].astype(np.float32),
             true_probability=probabilities[each, labels].astype(np.float32),
+            rank=_ranks(probabilities, labels),
         )
+
+
+def _ranks(probabilities: np.ndarray, labels: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " n"]:
+    """How many classes come before that of each image; of equally probable ones the first does, as in the answer."""
+    of_label, labelled = np.take_along_axis(probabilities, labels[:, None], 1), labels[:, None]
+    before = (probabilities == of_label) & (np.arange(probabilities.shape[1]) < labelled)
+    return ((probabilities > of_label) | before).sum(1, dtype=np.int32)
 
 
 def open_material(run: RunDirectory, image_size: int, classes: tuple[str, ...]) -> Material:
@@ -81,4 +114,5 @@ def open_material(run: RunDirectory, image_size: int, classes: tuple[str, ...]) 
     train = np.flatnonzero((splits["split"] == "train").to_numpy())
     mean, std = channel_statistics(pixels, train)
     labels = splits["label"].to_numpy().astype(np.int32)
-    return Material(pixels=pixels, labels=labels, splits=splits, classes=classes, mean=mean, std=std)
+    starts = {row.subject: run.start(row.subject) for row in run.measurements.rows(metric=WEIGHTS)}
+    return Material(pixels=pixels, labels=labels, splits=splits, classes=classes, mean=mean, std=std, starts=starts)

@@ -21,9 +21,10 @@ from anmok.experience import (
 )
 from anmok.selection.campaign import Campaign
 from anmok.selection.evidence import PRIOR, read_evidence
-from anmok.selection.material import Material
+from anmok.selection.material import WEIGHTS, Material
+from anmok.selection.objectives import read_objective
 from anmok.selection.trial import ACCURACY
-from anmok.training.recipe import Precision, Recipe
+from anmok.training.recipe import Precision
 
 ASKED = "experience"  # number of data sets that were known; its note names this run in the store
 
@@ -34,8 +35,11 @@ def consult(models: Sequence[str], material: Material, campaign: Campaign) -> No
     if table.rows(metric=ASKED):
         return
     store = _open(campaign)
-    memory, here = recall(store), _fingerprint(material)
-    expected = {model: found for model, found in prior(memory, here, models).items() if found.data_sets}
+    memory, here = recall(store, pretrained=campaign.request.pretrained), _fingerprint(material)
+    names = _stored_names(models, campaign)
+    objective = read_objective(table)
+    known = prior(memory, here, names.values()) if objective.is_accuracy else {}
+    expected = {model: known[name] for model, name in names.items() if name in known and known[name].data_sets}
     rows = [
         Measurement(
             subject=model, metric=PRIOR, value=found.mean, low=found.mean - found.sd, high=found.mean + found.sd,
@@ -51,6 +55,8 @@ def consult(models: Sequence[str], material: Material, campaign: Campaign) -> No
             f"experience: {len(memory.data_sets)} data sets, {nearest.data} the most alike "
             f"({similarity(nearest.fingerprint, here):.2f}; 1: the same); it expects {first} first"
         )
+    if not objective.is_accuracy:
+        campaign.observer.note(f"experience is of accuracies, and is not asked about {objective.title}")
 
 
 def remember(material: Material, campaign: Campaign) -> None:
@@ -64,6 +70,12 @@ def remember(material: Material, campaign: Campaign) -> None:
         campaign.observer.note(str(error))
 
 
+def _stored_names(models: Sequence[str], campaign: Campaign) -> dict[str, str]:
+    """What the store calls the models: with the weights that they start from, if they do."""
+    weights = {row.subject: row.note for row in campaign.table.rows(metric=WEIGHTS)}
+    return {model: weights.get(model, model) for model in models}
+
+
 def _trials(campaign: Campaign, run: str) -> Iterator[FinishedTrial]:
     evidence = read_evidence(campaign.table)
     rows = {
@@ -71,17 +83,19 @@ def _trials(campaign: Campaign, run: str) -> Iterator[FinishedTrial]:
         for row in campaign.table.rows(metric=ACCURACY)
         if row.conditions["stage"] == "race"
     }
+    names = _stored_names([trial.model for trial in evidence.finished], campaign)
     for trial in evidence.finished:
         chosen = rows[trial.model, trial.fraction, trial.seed]
-        recipe = Recipe(
-            epochs=int(chosen["epochs"]),
-            precision=Precision(str(chosen["precision"])),
-            augmentation=Augmentation(str(chosen["augmentation"])),
-        )
+        settings = {
+            "epochs": int(chosen["epochs"]),
+            "precision": Precision(str(chosen["precision"])),
+            "augmentation": Augmentation(str(chosen["augmentation"])),
+        }
+        recipe = campaign.recipe.changed(settings)
         yield FinishedTrial(
             run=run,
             data=campaign.request.data,
-            model=trial.model,
+            model=names[trial.model],
             kind=str(evidence.costs[trial.model].kind),
             recipe=digest(asdict(recipe)),
             epochs=recipe.epochs,

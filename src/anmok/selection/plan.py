@@ -12,25 +12,28 @@ from anmok.training.recipe import Precision, Recipe
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of the train split; each part lies inside the next
 EPOCHS = (4, 6, 8, 11, 16, 22, 32, 45, 64)  # at the full train split, to choose from
+FINE_TUNING_EPOCHS = (5, 7, 10, 14, 20, 28)  # likewise, from pretrained weights
 FINAL_EPOCHS = (0.5, 3)  # times as many epochs for the model that is kept: at least, and where the time allows
 _LEAST_IMAGES_PER_CLASS = 10  # in the first rung: below it a learning curve says nothing
 _SHARE_FOR_TRAINING = 0.85  # of the budget; the rest is for the export, the report and for error
 _FEW = 6  # models that race however short the training has to be
-_WORTHWHILE = 16  # epochs at the full train split; more models than a few race only where all can have that many
+_WORTHWHILE = 16  # epochs at the full train split; more models than a few race only where all can have that many,
+_FINE_TUNED = 10  # or that many from pretrained weights
 _LOOKING = 0.3  # time to look at a select image, over that of a training step on one: forward alone is a third
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one candidate costs on this machine."""
+    """What one candidate costs."""
 
     kind: Kind
     params: int
     macs: int  # of one image
-    latency: float  # ms, p50 of one image on one thread
+    latency: float  # ms, p50 of one image
     memory: float  # MiB, peak of inference on one image
     seconds_per_image: float  # of a training step, one worker among all
     precision: Precision  # in which it trains
+    latency_on: str = "one thread"  # of what, and through what, in the words of a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,7 @@ class Extent:
     num_classes: int
     budget: float  # seconds
     workers: int
+    pretrained: bool = False
 
 
 def epochs_at(fraction: float, epochs: int) -> int:
@@ -79,11 +83,12 @@ def make_plan(costs: Mapping[str, Cost], extent: Extent, epochs: int | None) -> 
     """
     fractions = race_fractions(extent)
     available = _SHARE_FOR_TRAINING * extent.budget
+    choices, worthwhile = (FINE_TUNING_EPOCHS, _FINE_TUNED) if extent.pretrained else (EPOCHS, _WORTHWHILE)
     models = sorted(costs, key=lambda m: costs[m].seconds_per_image)
-    while len(models) > _FEW and _total(costs, models, fractions, epochs or _WORTHWHILE, extent) > available:
+    while len(models) > _FEW and _total(costs, models, fractions, epochs or worthwhile, extent) > available:
         models.remove(_dispensable(models, costs) or models[-1])
-    fitting = [e for e in EPOCHS if _total(costs, models, fractions, e, extent) <= available]
-    length = epochs or (fitting[-1] if fitting else EPOCHS[0])
+    fitting = [e for e in choices if _total(costs, models, fractions, e, extent) <= available]
+    length = epochs or (fitting[-1] if fitting else choices[0])
     while _total(costs, models, fractions[:2], length, extent) > available:
         slowest = _dispensable(models, costs)
         if slowest is None:

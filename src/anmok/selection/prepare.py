@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from anmok.data import (
     Audit,
@@ -18,22 +19,34 @@ from anmok.data import (
 from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
 from anmok.selection.material import Material, open_material
+from anmok.selection.objectives import request_rows
 
-_LARGEST_IMAGE = 48  # pixels, unless --image-size asks for more: what a CPU can race in minutes
+
+class Sides(NamedTuple):
+    """Which sides of the images may be chosen where --image-size says nothing, pixels."""
+
+    lowest: int = 28
+    highest: int = 48  # what a CPU can race from scratch in minutes
+    step: int = 4
 
 
-def prepare(data: ImageData, campaign: Campaign) -> Material:
+FROM_SCRATCH = Sides()
+
+
+def prepare(data: ImageData, campaign: Campaign, sides: Sides = FROM_SCRATCH) -> Material:
     """Audit the images, cut the splits, decode everything to one size; what is done already is read."""
     start = time.monotonic()
-    request, run, observer = campaign
+    request, run, observer = campaign.request, campaign.run, campaign.observer
     table = campaign.table
     if not table.rows(metric="image_size"):
         observer.stage("Audit")
         health = audit(data, progress=lambda done, total: observer.progress(done, total, "images"))
         splits = make_splits(data, health, seed=request.seed)
         write_splits(splits, run.splits)
-        side = request.image_size or image_size(health, highest=_LARGEST_IMAGE)
-        rows = _rows(health, data.classes, splits["split"].to_list(), side)
+        side = request.image_size or image_size(health, *sides)
+        rows = _rows(health, data.classes, splits["split"].to_list(), side) + request_rows(request, data.classes)
+        if request.costs:
+            run.costs.write_text(request.costs, encoding="utf-8")
         table.append(rows)
         for finding in health.findings():
             observer.note(f"{finding.severity}: {finding.text}")
@@ -47,7 +60,7 @@ def prepare(data: ImageData, campaign: Campaign) -> Material:
 
 def decode(data: ImageData, sides: Sequence[int], campaign: Campaign) -> None:
     """Decode all images to squares of every size that is not done yet; sides in pixels."""
-    _, run, observer = campaign
+    run, observer = campaign.run, campaign.observer
     missing = [side for side in sides if not run.pixels(side).exists()]
     if missing:
         observer.stage("Decoding")

@@ -23,23 +23,25 @@ def prospects(decision: Decision) -> tuple[tuple[str, str], ...]:
 
 def certainty(decision: Decision) -> str:
     """The probability that is claimed, and of what."""
-    raced = sum(c.accuracy is not None for c in decision.candidates)
+    raced = sum(c.score is not None for c in decision.candidates)
     if raced < 2:
         return f"{decision.winner} is the only model that was trained."
+    of = "" if decision.objective.is_accuracy else f"({decision.objective.title}) "
     return (
-        f"With a probability of {decision.chance:.0%}, {decision.winner} comes within {100 * NEAR:g} points of the "
-        f"best of the {raced} models that were trained, on all {decision.train_images:,} images."
+        f"With a probability of {decision.chance:.0%}, {decision.winner} comes within {100 * NEAR:g} points "
+        f"{of}of the best of the {raced} models that were trained, on all {decision.train_images:,} images."
     )
 
 
 def optimism(decision: Decision, test: Measurement) -> str:
-    """How far the accuracy by which the winner was chosen lies above that on the untouched images."""
+    """How far the score by which the winner was chosen lies above `test`, that on the untouched images."""
     winner = decision[decision.winner]
-    if winner.accuracy is None:
+    if winner.score is None:
         return ""
-    chosen, gap = winner.accuracy, 100 * (winner.accuracy.value - test.value)
+    chosen, gap = winner.score, 100 * (winner.score.value - test.value)
+    of = "" if decision.objective.is_accuracy else f", {decision.objective.title}"
     return (
-        f"Select minus test: {100 * chosen.value:.1f} % after {winner.images:,} images in the race, "
+        f"Select minus test{of}: {100 * chosen.value:.1f} % after {winner.images:,} images in the race, "
         f"{100 * test.value:.1f} % after {int(test.conditions['images']):,} in the final training: {gap:+.1f} points."
     )
 
@@ -48,7 +50,8 @@ def _more(decision: Decision) -> str:
     parts = (f"{_share(e)} from {e.images:,}" for e in decision.outlook.more_images)
     now = decision[decision.winner].expected
     today = f" instead of {100 * now.mean:.1f} % from {now.images:,}" if now else ""
-    return f"With more labelled images {decision.winner} is expected to reach {' and '.join(parts)}{today}."
+    reach = "reach" if decision.objective.is_accuracy else f"reach {decision.objective.one} of"
+    return f"With more labelled images {decision.winner} is expected to {reach} {' and '.join(parts)}{today}."
 
 
 def _crossing(crossing: Crossing, images: int) -> str:

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 
 from anmok.data import Augmentation
-from anmok.errors import TrainingError
+from anmok.errors import BudgetError, TrainingError
 from anmok.evaluation.measurements import Measurement
+from anmok.evaluation.objective import Objective
 from anmok.selection.allocation import Stop, Task, Terms, next_task
 from anmok.selection.campaign import Campaign
 from anmok.selection.crew import Crew, Tools
 from anmok.selection.evidence import Evidence, read_evidence
+from anmok.selection.objectives import SELECT_SCORE, read_objective, with_scores
 from anmok.selection.observer import Observer
 from anmok.selection.plan import Extent, Plan, epochs_at
 from anmok.selection.terms import race_terms
 from anmok.selection.trial import SECONDS, Trial, TrialRecord, run_trial
 from anmok.training.loop import EpochProgress
-from anmok.training.recipe import Precision, Recipe
+from anmok.training.recipe import Precision
 
 RACE_ENDED = "race_ended"
 
@@ -29,21 +31,28 @@ class Race:
         self._observer = campaign.observer
         self._plan = plan
         self._extent = extent
-        self._augmentation = augmentation
+        self._recipe = campaign.recipe.changed({"augmentation": augmentation})
         self._running: list[Task] = []
+        self._objective = read_objective(campaign.table)
 
     def run(self, crew: Crew) -> None:
         """Race until the choice is clear, cannot be improved, or the time for it is spent."""
         evidence = read_evidence(self._table)
         shown = _Progress(self._observer, self._terms(evidence).budget, evidence.spent)
         for record in crew.run(train_and_judge, self._trials(), shown.epoch):
-            self._table.append(record.rows, record.outcomes)
+            rows = with_scores(record.rows, record.outcomes, self._objective)
+            self._table.append(rows, record.outcomes)
             self._run.checkpoint(record.trial.model, record.trial.checkpoint).unlink(missing_ok=True)
             self._running.remove(_task(record.trial))
-            self._observer.note(_describe(record))
+            self._observer.note(_describe(record, rows[-1], self._objective))
             shown.finish(record)
-        if not read_evidence(self._table).models:
+        evidence = read_evidence(self._table)
+        if not evidence.models and evidence.failures:
             raise TrainingError("Every model failed to train: see log.txt. Check the images with `anmok audit`.")
+        if not evidence.models:
+            raise BudgetError(
+                "The budget was spent before a model was trained: other work slowed this machine down. Raise --budget."
+            )
 
     def _terms(self, evidence: Evidence) -> Terms:
         return race_terms(self._plan, self._extent, evidence, self._seed)
@@ -62,9 +71,7 @@ class Race:
                 return self._end(task)
 
     def _trial(self, task: Task, precision: Precision) -> Trial:
-        recipe = Recipe(
-            epochs=epochs_at(task.fraction, self._plan.epochs), precision=precision, augmentation=self._augmentation
-        )
+        recipe = self._recipe.changed({"epochs": epochs_at(task.fraction, self._plan.epochs), "precision": precision})
         return Trial(model=task.model, fraction=task.fraction, recipe=recipe, seed=task.seed)
 
     def _end(self, stop: Stop) -> None:
@@ -82,9 +89,11 @@ def _task(trial: Trial) -> Task:
     return Task(trial.model, trial.fraction, trial.seed)
 
 
-def _describe(record: TrialRecord) -> str:
+def _describe(record: TrialRecord, last: Measurement, objective: Objective) -> str:
     first, trial = record.rows[0], record.trial
     result = first.note if not record.outcomes else f"{100 * first.value:.1f} % on the select split"
+    if last.metric == SELECT_SCORE:
+        result = f"{objective.title} {100 * last.value:.1f} %, accuracy {result}"
     return f"{trial.model} on {trial.fraction:.1%} of the images, seed {trial.seed}: {result}"
 
 

@@ -53,6 +53,7 @@ class RunDirectory:
     best = property(lambda self: self.root / "best")
     report = property(lambda self: self.root / "report.html")
     log = property(lambda self: self.root / "log.txt")
+    costs = property(lambda self: self.root / "costs.csv")
 
     @property
     def measurements(self) -> Measurements:
@@ -62,6 +63,10 @@ class RunDirectory:
     def pixels(self, image_size: int) -> Path:
         """Where the decoded images lie."""
         return self.root / "cache" / f"pixels-{image_size}.npy"
+
+    def start(self, model: str) -> Path:
+        """Where the pretrained weights lie that a model's trainings start from."""
+        return self.root / "cache" / "weights" / f"{as_file_name(model)}.safetensors"
 
     def checkpoint(self, model: str, stage: str) -> Path:
         """Where a training in progress keeps its state."""

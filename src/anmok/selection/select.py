@@ -1,6 +1,10 @@
 """The selection from the audit to the trained winner; every stage resumes from what the table holds."""
 
+import time
+from dataclasses import replace
+
 from anmok.data import ImageData, processor_count
+from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
 from anmok.selection.candidates import admit, find_models
 from anmok.selection.costs import choose_threads, measure_steps
@@ -9,30 +13,38 @@ from anmok.selection.decide import Decision, decide
 from anmok.selection.evidence import read_costs, read_evidence
 from anmok.selection.final import TEST_ACCURACY, FinalTraining, train_final
 from anmok.selection.material import Material
+from anmok.selection.objectives import read_objective, read_test, with_scores
 from anmok.selection.past import consult, remember
 from anmok.selection.pilot import choose_augmentation
 from anmok.selection.plan import Extent, Plan, final_epochs, make_plan, plan_rows
-from anmok.selection.prepare import prepare
+from anmok.selection.prepare import FROM_SCRATCH, prepare
 from anmok.selection.prospects import certainty, optimism
 from anmok.selection.quantities import format_seconds
 from anmok.selection.race import Race
-from anmok.training.device import default_device
+from anmok.selection.shortlisting import SHORTLIST_SECONDS, draw_up_shortlist
+from anmok.selection.sources import choose_sides, find_sources
+from anmok.selection.workers import hire
 from anmok.training.loop import EpochProgress
 from anmok.training.recipe import Recipe
+
+_BEFORE = ("preparation_seconds", SHORTLIST_SECONDS, "forecast_seconds")  # of the budget, spent before the race
 
 
 def select(data: ImageData, campaign: Campaign) -> Decision:
     """Choose a backbone for the images and train it.
 
-    Stages: audit and splits, costs and limits, forecast, pilot, race, decision, final training. A stage whose
-    rows stand in the table is not repeated.
+    Stages: audit and splits, costs and limits, the shortlist of pretrained models, forecast, pilot, race, decision,
+    final training. A stage whose rows stand in the table is not repeated.
     """
-    names = find_models(campaign.request.models)
-    material = prepare(data, campaign)
+    request = campaign.request
+    sources = find_sources(request.models, request.weights) if request.pretrained else {}
+    names = list(sources) or find_models(request.models)
+    material = prepare(data, campaign, choose_sides(names) if sources else FROM_SCRATCH)
     models = admit(names, material, campaign)
+    if sources:
+        names = models = draw_up_shortlist({model: sources[model] for model in models}, data, material, campaign)
     briefing = Briefing(campaign.run.root, material.pixels.shape[-1], data.classes)
-    workers = min(processor_count(), len(models)) if default_device().type == "cpu" else 1
-    with Crew(briefing, workers) as crew:
+    with hire(campaign.workers, briefing, len(models), campaign.observer.note) as crew:
         extent, plan = _plan(crew, models, material, campaign)
         consult(names, material, campaign)
         augmentation = choose_augmentation(crew, plan, campaign)
@@ -47,29 +59,34 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
     if not campaign.table.rows(metric=TEST_ACCURACY):
         campaign.observer.stage("Final training")
         winner = decision[decision.winner].cost
-        recipe = Recipe(
-            epochs=final_epochs(plan, winner, extent, read_evidence(campaign.table).spent / extent.workers),
-            precision=winner.precision,
-            augmentation=augmentation,
+        epochs = final_epochs(plan, winner, extent, read_evidence(campaign.table).spent / extent.workers)
+        recipe = campaign.recipe.changed(
+            {"epochs": epochs, "precision": winner.precision, "augmentation": augmentation}
         )
-        with Crew(briefing, size=1) as crew:
+        with hire(replace(campaign.workers, count=1), briefing, 1, campaign.observer.note) as crew:
             _train_final(crew, decision.winner, recipe, campaign)
-        campaign.observer.note(optimism(decision, campaign.table.rows(metric=TEST_ACCURACY)[-1]))
+        campaign.observer.note(optimism(decision, read_test(campaign.table)))
     return decision
 
 
 def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign) -> tuple[Extent, Plan]:
-    """The plan; the same again after a restart, because all that it depends on stands in the table."""
+    """The plan; the same after a restart, with other workers too: all that it depends on stands in the table."""
     table, request = campaign.table, campaign.request
     if not table.rows(metric="seconds_per_image"):
         campaign.observer.stage("Forecast")
-        table.append(measure_steps(crew, models))
+        started = time.monotonic()
+        rows = measure_steps(crew, models, campaign.recipe)
+        spent = Measurement(subject="run", metric="forecast_seconds", value=time.monotonic() - started, unit="s")
+        table.append([*rows, spent])
     extent = Extent(
         train_images=len(material.rows("train")),
         final_images=len(material.rows("train", "select")),
         num_classes=len(material.classes),
-        budget=request.budget - table.rows(metric="preparation_seconds")[-1].value,
-        workers=crew.size,
+        budget=request.budget - sum(row.value for metric in _BEFORE for row in table.rows(metric=metric)[-1:]),
+        workers=int(
+            table.rows(metric="seconds_per_image")[-1].conditions["workers"]
+        ),  # also where a resumed run has others
+        pretrained=request.pretrained,
     )
     plan = make_plan({m: c for m, c in read_costs(table).items() if m in models}, extent, request.epochs)
     if not table.rows(metric="plan_epochs"):
@@ -85,7 +102,7 @@ def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign)
 def _train_final(crew: Crew, model: str, recipe: Recipe, campaign: Campaign) -> None:
     table = campaign.table
     if not table.rows(metric="final_threads", subject=model):
-        table.append([choose_threads(crew, model, recipe.precision, processor_count())])
+        table.append([choose_threads(crew, model, recipe, processor_count())])
     threads = int(table.rows(metric="final_threads", subject=model)[-1].value)
     request = campaign.request
     final = FinalTraining(model=model, recipe=recipe, threads=threads, seed=request.seed, data=request.data)
@@ -95,5 +112,5 @@ def _train_final(crew: Crew, model: str, recipe: Recipe, campaign: Campaign) -> 
         campaign.observer.progress(progress.epoch, progress.epochs, detail)
 
     for record in crew.run(train_final, [final], watch):
-        table.append(record.rows, record.outcomes)
+        table.append(with_scores(record.rows, record.outcomes, read_objective(table)), record.outcomes)
         campaign.run.checkpoint(model, "final").unlink(missing_ok=True)

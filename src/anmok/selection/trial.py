@@ -12,7 +12,6 @@ from anmok.evaluation.measurements import Measurement, Outcome, Scalar
 from anmok.evaluation.metrics import accuracy
 from anmok.selection.material import Material
 from anmok.selection.run_directory import RunDirectory
-from anmok.training.classifier import ImageClassifier
 from anmok.training.inference import probabilities
 from anmok.training.loop import EpochProgress, Fit, FitResult, fit
 from anmok.training.recipe import Recipe
@@ -78,8 +77,8 @@ def run_trial(
 ) -> TrialRecord:
     """Train and judge; a training that fails becomes a row with its reason."""
     torch.manual_seed(trial.seed)
-    classifier = ImageClassifier(material.config(trial.model, trial.scaling or UNSCALED))
     rows = material.fraction(trial.fraction, trial.seed)
+    classifier = material.begin(trial.model, rows, device, trial.scaling or UNSCALED)
     recipe = trial.recipe
     select = material.evaluation(material.rows("select"))
     job = Fit(

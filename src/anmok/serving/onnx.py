@@ -64,16 +64,16 @@ def export_onnx(
     Raises:
         ExportError: it does not agree, cannot be written, is of one size only, or a package is missing.
     """
-    _require_packages()
+    require_packages()
     if dynamic_size:
         _require_convolutions(classifier.config)
     if len(images) == 0:
         raise ExportError("An export is checked on real images: got none. Give at least one.")
-    original = _FromPixels(copy.deepcopy(classifier).cpu().eval())
+    original = FromPixels(copy.deepcopy(classifier).cpu().eval())
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(original, partial, dynamic_size=dynamic_size)
+        write_graph(original, partial, dynamic_size=dynamic_size)
         agreement, difference = _compare(original, partial, _batches(images, original.spec, dynamic_size=dynamic_size))
         if not (agreement >= LEAST_AGREEMENT and difference <= LARGEST_DIFFERENCE):
             raise ExportError(
@@ -97,7 +97,7 @@ def export_onnx(
     )
 
 
-class _FromPixels(nn.Module):
+class FromPixels(nn.Module):
     """The classifier behind the scaling of bytes to [0, 1]."""
 
     def __init__(self, classifier: ImageClassifier) -> None:
@@ -110,7 +110,8 @@ class _FromPixels(nn.Module):
         return self.classifier(pixels.float() / 255)
 
 
-def _write(original: _FromPixels, path: Path, *, dynamic_size: bool) -> None:
+def write_graph(original: FromPixels, path: Path, *, dynamic_size: bool = False) -> None:
+    """Write the graph of a classifier in eval mode on the CPU, unchecked; raises `ExportError` where that cannot be."""
     config = original.classifier.config
     weights = sum(p.numel() * p.element_size() for p in original.parameters())
     if weights > _MOST_BYTES:
@@ -161,7 +162,7 @@ def _batches(images: Pictures, spec: Spec, *, dynamic_size: bool) -> Iterator[Pi
             yield images[rows[: _BATCHES[1]]][:, :, row[:, None], column]
 
 
-def _compare(original: _FromPixels, path: Path, batches: Iterable[Pictures]) -> tuple[float, float]:
+def _compare(original: FromPixels, path: Path, batches: Iterable[Pictures]) -> tuple[float, float]:
     """Top-1 agreement and largest logit difference."""
     expected, given = [], []
     answer = Session(path)
@@ -183,7 +184,8 @@ def _require_convolutions(config: ClassifierConfig) -> None:
         )
 
 
-def _require_packages() -> None:
+def require_packages() -> None:
+    """Raise `ExportError` where a package is missing that writes or runs ONNX."""
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from anmok.backbone import Scaling
 from anmok.catalogue.scaling import UNSCALED
-from anmok.data import ImageData, processor_count
+from anmok.data import ImageData
 from anmok.errors import BudgetError
 from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
@@ -18,7 +18,7 @@ from anmok.selection.scaling.grid import Axis, Triple, find_triples, scaled_spec
 from anmok.selection.scaling.records import STAGE, describe, read_finished, read_triples, triple_rows
 from anmok.selection.scaling.verdict import ScalingVerdict, judge
 from anmok.selection.trial import SECONDS, Trial, TrialRecord, run_trial
-from anmok.training.device import default_device
+from anmok.selection.workers import hire
 from anmok.training.loop import EpochProgress
 from anmok.training.recipe import Recipe
 
@@ -39,8 +39,8 @@ def search_scaling(data: ImageData, campaign: Campaign) -> ScalingVerdict:
         constraint = campaign.request.constraint or 2.0
         table.append(triple_rows(model, find_triples(model, side, len(data.classes), constraint)))
     triples = read_triples(table)
-    workers = min(processor_count(), len(triples)) if default_device().type == "cpu" else 1
-    with Crew(Briefing(campaign.run.root, side, data.classes), workers) as crew:
+    briefing = Briefing(campaign.run.root, side, data.classes)
+    with hire(campaign.workers, briefing, len(triples), observer.note) as crew:
         chosen, epochs = plan_search(crew, triples, len(material.rows("train")), campaign)
         _decode(data, sorted({triple.image_size for triple in chosen}), campaign)
         observer.stage("Search")
@@ -68,7 +68,7 @@ def plan_search(crew: Crew, triples: Sequence[Triple], images: int, campaign: Ca
     if not table.rows(metric=PLAN):
         (model,) = request.models
         if not table.rows(metric="seconds_per_image"):
-            table.append(measure_steps(crew, [model] * crew.size))
+            table.append(measure_steps(crew, [model] * crew.size, campaign.recipe))
         available = _SHARE * request.budget - table.rows(metric="preparation_seconds")[-1].value
         epoch = table.rows(metric="seconds_per_image")[-1].value * images / crew.size
         count, epochs = choose_extent(triples, available / epoch, request.epochs)

@@ -1,0 +1,126 @@
+"""Where latency and memory come from: this machine, or the device that was measured with `anmok bench`."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+
+from anmok.catalogue import split_tag
+from anmok.errors import RequestError, RunDirectoryError
+from anmok.evaluation.cost import Latency, measure_latencies, measure_memory
+from anmok.evaluation.device_costs import MACHINE, Device, DeviceCosts, Runtime
+from anmok.evaluation.measurements import Measurement
+from anmok.training.classifier import ImageClassifier
+from anmok.training.device import default_device
+
+HERE = "this machine"
+
+
+class Reading(NamedTuple):
+    """What one network costs for one image."""
+
+    latency: Latency
+    memory: float  # MiB, peak
+
+
+@runtime_checkable
+class Meter(Protocol):
+    """Something that tells what networks cost for one image."""
+
+    @property
+    def device(self) -> Device:
+        """Where and how they answer."""
+
+    @property
+    def machine(self) -> str:
+        """Its name; empty where it is this one."""
+
+    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
+        """A reading of each; nothing else should run meanwhile."""
+
+
+@dataclass(frozen=True)
+class TorchMeter:
+    """Measures here, in PyTorch, on the accelerator if there is one."""
+
+    threads: int = 1
+    machine: str = ""
+
+    @property
+    def device(self) -> Device:
+        """The machine that this runs on."""
+        return Device.here(default_device().type, Runtime.TORCH, self.threads)
+
+    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
+        """All in turns."""
+        networks = [classifier.to(default_device()) for classifier in classifiers]
+        image = blank(classifiers[0]).to(default_device())
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            latencies = measure_latencies(networks, image)
+        finally:
+            torch.set_num_threads(threads)
+        return [
+            Reading(latency, measure_memory(network, image))
+            for network, latency in zip(networks, latencies, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class FileMeter:
+    """Reads what was measured on another device; raises `RequestError` for a model that was not."""
+
+    costs: DeviceCosts
+    path: Path
+
+    @property
+    def device(self) -> Device:
+        """That other device."""
+        return self.costs.device
+
+    @property
+    def machine(self) -> str:
+        """Its name."""
+        return self.costs.device.name
+
+    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
+        """Look each up."""
+        configs = [classifier.config for classifier in classifiers]
+        found = [(config.model, self.costs.find(config.model, config.image_size)) for config in configs]
+        missing = list(dict.fromkeys(model for model, row in found if row is None))
+        if missing:
+            side = configs[0].image_size
+            raise RequestError(
+                f"'{self.path}' lacks {', '.join(missing)} at {side} x {side} pixels. "
+                f"On that device run `{self._command(missing, side)}`, then repeat."
+            )
+        return [Reading(row.latency, row.memory_mib) for _, row in found if row]
+
+    def check_unchanged(self, latencies: Iterable[Measurement]) -> None:
+        """Raise `RunDirectoryError` where the file says something else than when these rows were taken from it."""
+        for known in latencies:
+            now = self.costs.find(split_tag(known.subject)[0], int(known.conditions["image_size"]))
+            same_device = {**self.device.conditions, MACHINE: self.machine}.items() <= known.conditions.items()
+            if now is None or (now.latency_ms, now.latency_p95_ms) != (known.value, known.high) or not same_device:
+                raise RunDirectoryError(
+                    f"'{self.path}' has changed since this run took the latency of {known.subject} from it, "
+                    f"{known.value:.4g} ms. Choose another --out, or the file as it was."
+                )
+
+    def _command(self, models: Sequence[str], side: int) -> str:
+        words = ["anmok", "bench", *models, "--image-size", str(side)]
+        if self.device.runtime is not Runtime.TORCH:
+            words += ["--runtime", self.device.runtime]
+        if self.device.threads != 1:
+            words += ["--threads", str(self.device.threads)]
+        return shlex.join([*words, "--out", self.path.name])
+
+
+def blank(classifier: ImageClassifier) -> torch.Tensor:
+    """One black image of the size that a classifier takes."""
+    side = classifier.config.image_size
+    return torch.zeros(1, classifier.backbone.in_chans, side, side)

@@ -1,0 +1,23 @@
+"""Which models are worth their price: those that no other beats in everything at once."""
+
+from collections.abc import Sequence
+
+from anmok.selection.decide import Candidate
+from anmok.selection.preference import Preference
+
+
+def unbeaten(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """The raced models on the Pareto front of expected score, latency, parameters, memory and training time.
+
+    A model is beaten by one that is expected to be no worse and costs no more in any respect, and differs in one.
+    """
+    points = {
+        c.model: (-c.expected.mean, *(preference.price(c.cost) for preference in Preference))
+        for c in candidates
+        if c.expected
+    }
+    return tuple(model for model, point in points.items() if not any(_beats(other, point) for other in points.values()))
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
