@@ -79,7 +79,7 @@ def test_a_jpeg_of_too_many_pixels_is_left_to_pillow(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_region_is_what_pillow_decodes_to_the_bit(
     decoder: str, monkeypatch: pytest.MonkeyPatch, data: st.DataObject

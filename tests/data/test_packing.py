@@ -170,7 +170,7 @@ def test_an_image_that_cannot_be_read_is_named(pets: ImageData, tmp_path: Path) 
         pack(pets, tmp_path / "shards", size=SIZE)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     images=st.lists(st.tuples(st.binary(max_size=3000), st.sampled_from("abc")), min_size=6, max_size=30),
     size=st.integers(1, 30_000),

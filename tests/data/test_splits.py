@@ -94,7 +94,7 @@ def test_unreadable_and_leaked_images_are_left_out() -> None:
     assert splits["id"].to_list() == [1, 2, *range(4, 14)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_group_crosses_splits_and_nothing_is_lost(data: st.DataObject) -> None:
     names = data.draw(st.lists(st.sampled_from("abc"), min_size=12, max_size=80)) + list("abcabcabc")
@@ -116,7 +116,7 @@ def test_no_group_crosses_splits_and_nothing_is_lost(data: st.DataObject) -> Non
             assert counts(splits)[label, "test"] > 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(3, 200), min_size=2, max_size=5), st.integers(0, 99))
 def test_every_class_gives_the_same_shares(sizes: list[int], seed: int) -> None:
     names = [str(label) for label, size in enumerate(sizes) for _ in range(size)]

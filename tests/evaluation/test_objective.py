@@ -68,7 +68,7 @@ METRICS: list[tuple[Objective, Callable[[np.ndarray, list[int]], np.ndarray]]] =
 
 @pytest.mark.parametrize(("objective", "metric"), METRICS)
 @given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_contributions_are_jackknife_values_around_the_metric(objective, metric, pairs) -> None:
     labels, predicted = np.array(pairs).T
     known = sorted({*labels, *predicted} if objective is F1 else {*labels})

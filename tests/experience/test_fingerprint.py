@@ -90,7 +90,7 @@ def test_grey_squares_are_as_good_as_three_equal_channels() -> None:
     assert fingerprint(grey, TWO).colourfulness == 0
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 100))
 def test_the_order_of_the_images_does_not_matter(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(200)

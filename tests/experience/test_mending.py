@@ -89,7 +89,7 @@ def test_damage_that_comes_while_it_is_open_is_mended_too(path: Path) -> None:
     assert len(found(store)) == len(ROWS)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_whatever_bytes_go_bad_it_opens_again_or_is_left_as_it_is(
     data: st.DataObject, whole: Path, tmp_path_factory: pytest.TempPathFactory

@@ -69,7 +69,7 @@ def test_a_race_among_good_models_does_not_make_them_average() -> None:
     np.testing.assert_allclose(z[:4].mean(1), 0, atol=1e-12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.floats(-0.3, 0.05))
 def test_a_level_does_not_matter_and_the_gains_add_up_to_nothing(seed: int, shift: float) -> None:
     random = np.random.default_rng(seed)

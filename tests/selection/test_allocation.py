@@ -59,7 +59,7 @@ def test_time_goes_to_contenders() -> None:
     assert min(spent["a"], spent["b"]) > max(spent["c"], spent["d"])
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.floats(0.01, 1.5))
 def test_the_budget_holds(budget: float) -> None:
     tasks, stop = race({"a": 1.0, "b": 0.95, "c": 0.9, "d": 0.5}, terms(budget=budget))

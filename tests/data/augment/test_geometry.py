@@ -15,7 +15,7 @@ def augment(images: torch.Tensor, seed: int = 0) -> torch.Tensor:
     return shifted(images, Draws(seed, 0, np.arange(len(images))))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 4), st.integers(8, 33), st.integers(8, 33), st.integers(0, 99))
 def test_each_image_is_one_of_the_views_that_padding_flipping_and_cropping_give(
     batch: int, height: int, width: int, seed: int

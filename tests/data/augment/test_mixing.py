@@ -25,7 +25,7 @@ def test_smoothed_targets_give_the_loss_that_label_smoothing_gives() -> None:
     assert torch.equal(one_hot(labels, 5).argmax(1), labels)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(MIXINGS, st.integers(0, 7), st.integers(0, 2**31))
 def test_laws_of_mixing(mixing: Mixing, count: int, seed: int) -> None:
     images, targets = batch(count, seed % 100)
@@ -46,7 +46,7 @@ def test_laws_of_mixing(mixing: Mixing, count: int, seed: int) -> None:
         assert len(part) % 2 or torch.equal(own, shares[start:end])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**31))
 def test_cutmix_takes_each_pixel_from_one_of_two_and_the_share_is_that_of_the_pixels(seed: int) -> None:
     images, _ = batch(2)

@@ -100,7 +100,7 @@ def test_a_strength_that_means_nothing_leaves_the_image_alone() -> None:
         assert torch.equal(alone(pixels, operation, strength), pixels), operation
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**31), st.integers(1, 12), st.integers(1, 3), st.sampled_from([(1, 1), (2, 5), (9, 4), (24, 31)])
 )

@@ -36,7 +36,7 @@ def test_a_view_lies_between_0_and_1() -> None:
     assert views.max() <= 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.permutations(range(11)),
     st.lists(st.integers(0, 11), max_size=3).map(sorted),
