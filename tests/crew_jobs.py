@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import torch
 
+from anmok.selection.executor import Tools
 from anmok.selection.race import train_and_judge
 from anmok.selection.trial import Trial, TrialRecord
-from anmok.selection.workplace import Tools
 from anmok.training import loop
 from anmok.training.loop import EpochProgress
 from anmok.training.recipe import Recipe

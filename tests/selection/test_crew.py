@@ -11,11 +11,11 @@ from anmok.errors import RequestError, TrainingError
 from anmok.selection import workers
 from anmok.selection.campaign import Campaign
 from anmok.selection.crew import Crew, WorkerLost
+from anmok.selection.executor import Ended, Job
 from anmok.selection.material import open_material
 from anmok.selection.observer import Silent
 from anmok.selection.request import Request
 from anmok.selection.select import _plan
-from anmok.selection.workplace import Ended, Job
 from anmok.training.loop import EpochProgress
 from recorded_run import CLASSES, RACERS, Scene, build_run
 

@@ -16,11 +16,11 @@ from anmok.evaluation.measurements import Measurements
 from anmok.selection import trial as trials
 from anmok.selection.crew import Crew
 from anmok.selection.decide import decide
+from anmok.selection.executor import Briefing, Ended, Executor
 from anmok.selection.race import train_and_judge
 from anmok.selection.run_directory import RunDirectory
 from anmok.selection.trial import ACCURACY, Trial
 from anmok.selection.workers import Workers, hire
-from anmok.selection.workplace import Briefing, Ended, Workplace
 from anmok.training.loop import EpochProgress
 from crew_jobs import FIXED, VICTIM, Chore, do, fail, mark, train
 from recorded_run import RACERS, Scene, build_run
@@ -48,12 +48,12 @@ def answers(table: Measurements) -> dict[str, tuple[bytes, bytes]]:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Measurements:
     """The fixed trainings, one after the other, in this process."""
     run = new_run(tmp_path_factory.mktemp("runs") / "alone")
-    workplace = Workplace(Briefing(run.root, 16, CLASSES))
+    executor = Executor(Briefing(run.root, 16, CLASSES))
     with pytest.MonkeyPatch.context() as patch:
         # The shape checks hide from `inference_mode` that it decorates a generator.
         patch.setattr(trials, "probabilities", torch.no_grad()(trials.probabilities))
         for task in FIXED:
-            *_, ended = workplace.work(train_and_judge, task)
+            *_, ended = executor.work(train_and_judge, task)
             assert isinstance(ended, Ended)
             run.measurements.append(ended.result.rows, ended.result.outcomes)
     return run.measurements
@@ -122,7 +122,7 @@ def test_a_killed_worker_changes_nothing(site: Site, alone: Measurements) -> Non
 
 
 def test_a_worker_that_does_not_see_the_run_says_so(tmp_path: Path) -> None:
-    *_, ended = Workplace(Briefing(tmp_path / "elsewhere", 16, CLASSES)).work(do, Chore("a"))
+    *_, ended = Executor(Briefing(tmp_path / "elsewhere", 16, CLASSES)).work(do, Chore("a"))
     with pytest.raises(
         RunDirectoryError, match=r"does not see '.*elsewhere'\. Choose an --out on a file system that all"
     ):

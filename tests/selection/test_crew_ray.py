@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anmok.errors import RequestError
-from anmok.selection.workplace import Briefing
+from anmok.selection.executor import Briefing
 
 pytest.importorskip("ray")
 from anmok.selection import crew_ray
@@ -23,7 +23,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def remote(**needs: int) -> Any:
         state["needs"] = needs
-        return lambda workplace: workplace
+        return lambda executor: executor
 
     fake = SimpleNamespace(
         is_initialized=lambda: True, cluster_resources=lambda: state["resources"], remote=remote, shutdown=None

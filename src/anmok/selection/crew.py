@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from anmok.errors import TrainingError
-from anmok.selection.workplace import Briefing as Briefing
-from anmok.selection.workplace import Ended, Job
-from anmok.selection.workplace import Tools as Tools
+from anmok.selection.executor import Briefing as Briefing
+from anmok.selection.executor import Ended, Job
+from anmok.selection.executor import Tools as Tools
 from anmok.training.loop import EpochProgress
 
 LOSSES = 3  # of workers at one task, after which it is given up
@@ -21,7 +21,7 @@ class WorkerLost(Exception):  # noqa: N818 - a message between workers and crew,
 
 @runtime_checkable
 class Worker(Protocol):
-    """A process with a workplace, here or elsewhere."""
+    """A process with an executor, here or elsewhere."""
 
     @property
     def channel(self) -> Any:
@@ -31,7 +31,7 @@ class Worker(Protocol):
         """Hand over a job, without waiting."""
 
     def hear(self) -> EpochProgress | Ended:
-        """What the workplace says next; raises `WorkerLost` when it never will."""
+        """What the executor says next; raises `WorkerLost` when it never will."""
 
     def dismiss(self) -> None:
         """End the process, whatever it is doing."""

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from anmok.selection.crew import WorkerLost
-from anmok.selection.workplace import Briefing, Ended, Job, Workplace
+from anmok.selection.executor import Briefing, Ended, Executor, Job
 from anmok.training.loop import EpochProgress
 
 
@@ -68,10 +68,10 @@ class LocalWorker:
 def _serve(channel: "Connection[Any, Any]", briefing: Briefing) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the crew ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    workplace = Workplace(briefing)
+    executor = Executor(briefing)
     while True:
         job, task = channel.recv()
-        for news in workplace.work(job, task):
+        for news in executor.work(job, task):
             channel.send(news)
 
 

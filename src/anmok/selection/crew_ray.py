@@ -9,7 +9,7 @@ from typing import Any
 from anmok.data import processor_count
 from anmok.errors import RequestError
 from anmok.selection.crew import WorkerLost
-from anmok.selection.workplace import Briefing, Ended, Job, Workplace
+from anmok.selection.executor import Briefing, Ended, Executor, Job
 from anmok.training.loop import EpochProgress
 
 ray: Any = importlib.import_module("ray")  # only some of it has types
@@ -40,11 +40,11 @@ class RayEngine:
                 f"--workers must not be more than the Ray cluster has {unit}s, one for each: got {count} for {there}."
             )
         needs = {"num_gpus": 1, "num_cpus": 0} if unit == "GPU" else {"num_cpus": 1}
-        self._workplace = ray.remote(**needs)(Workplace)
+        self._executor = ray.remote(**needs)(Executor)
 
     def hire(self) -> "RayWorker":
         """A new actor; returns before it is ready."""
-        return RayWorker(self._workplace.remote(self._briefing))
+        return RayWorker(self._executor.remote(self._briefing))
 
     def wait(self, channels: Sequence[Any]) -> Sequence[Any]:
         """Those on which there is something to hear; the end of an actor is."""

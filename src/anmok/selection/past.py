@@ -84,6 +84,7 @@ def _trials(campaign: Campaign, run: str) -> Iterator[FinishedTrial]:
         if row.conditions["stage"] == "race"
     }
     names = _stored_names([trial.model for trial in evidence.finished], campaign)
+    common = campaign.recipe
     for trial in evidence.finished:
         chosen = rows[trial.model, trial.fraction, trial.seed]
         settings = {
@@ -91,7 +92,7 @@ def _trials(campaign: Campaign, run: str) -> Iterator[FinishedTrial]:
             "precision": Precision(str(chosen["precision"])),
             "augmentation": Augmentation(str(chosen["augmentation"])),
         }
-        recipe = campaign.recipe.changed(settings)
+        recipe = common.changed(settings)
         yield FinishedTrial(
             run=run,
             data=campaign.request.data,

@@ -58,7 +58,8 @@ def _trials(plan: Plan, campaign: Campaign, tried: Sequence[Augmentation]) -> li
     fraction = plan.fractions[_RUNG]
     epochs = round(FINAL_EPOCHS[1] * epochs_at(fraction, plan.epochs))
     settings: dict[str, Any] = {"epochs": epochs, "precision": costs[model].precision}
-    recipes = [campaign.recipe.changed(settings | {"augmentation": augmentation}) for augmentation in tried]
+    common = campaign.recipe
+    recipes = [common.changed(settings | {"augmentation": augmentation}) for augmentation in tried]
     seed = campaign.request.seed
     return [Trial(model=model, fraction=fraction, recipe=recipe, seed=seed, stage="pilot") for recipe in recipes]
 

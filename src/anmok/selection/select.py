@@ -78,14 +78,13 @@ def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign)
         rows = measure_steps(crew, models, campaign.recipe)
         spent = Measurement(subject="run", metric="forecast_seconds", value=time.monotonic() - started, unit="s")
         table.append([*rows, spent])
+    timed = table.rows(metric="seconds_per_image")[-1]
     extent = Extent(
         train_images=len(material.rows("train")),
         final_images=len(material.rows("train", "select")),
         num_classes=len(material.classes),
         budget=request.budget - sum(row.value for metric in _BEFORE for row in table.rows(metric=metric)[-1:]),
-        workers=int(
-            table.rows(metric="seconds_per_image")[-1].conditions["workers"]
-        ),  # also where a resumed run has others
+        workers=int(timed.conditions["workers"]),  # also where a resumed run has others
         pretrained=request.pretrained,
     )
     plan = make_plan({m: c for m, c in read_costs(table).items() if m in models}, extent, request.epochs)

@@ -9,7 +9,7 @@ from anmok.data import processor_count
 from anmok.errors import RequestError
 from anmok.selection.crew import Crew
 from anmok.selection.crew_local import LocalEngine
-from anmok.selection.workplace import Briefing
+from anmok.selection.executor import Briefing
 from anmok.training.device import default_device
 
 

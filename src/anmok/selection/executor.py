@@ -45,7 +45,7 @@ class Ended(NamedTuple):
     error: BaseException | None
 
 
-class Workplace:
+class Executor:
     """The images, and a thread that does one job after the other."""
 
     def __init__(self, briefing: Briefing) -> None:
