@@ -13,8 +13,7 @@ from anmok.data.pixels import prepare_image
 from anmok.training.classifier import ClassifierConfig
 
 SIDE = 32  # pixels
-SELECT, TEST = 300, 800  # images at most
-LEAST_TEST = 500  # a smaller test folder is topped up from images of the train folder that are left
+SELECT, TEST = 400, 1200  # images at most; a smaller test folder is topped up from what is left of the train folder
 SPARE = 1.25  # times as many images are decoded as are wanted, to replace duplicates
 
 _NAMES = ("train", "select", "test")
@@ -87,14 +86,14 @@ def _make(source: Source) -> Images:
     train = _spread(random.permutation(np.flatnonzero(~given_test)), labels)
     test = _spread(random.permutation(np.flatnonzero(given_test)), labels)[: int(SPARE * TEST)]
     wanted = source.train + SELECT
-    chosen = np.concatenate([test, train[: int(SPARE * wanted) + max(0, LEAST_TEST - len(test))]])
+    chosen = np.concatenate([test, train[: int(SPARE * wanted) + max(0, TEST - len(test))]])
     pixels = np.stack([prepare_image(data, SIDE, int(id)) for id in chosen])
     _, first = np.unique(pixels.reshape(len(pixels), -1), axis=0, return_index=True)
     first = np.sort(first)
     tested = np.flatnonzero(first < len(test))[:TEST]
     rest = np.flatnonzero(first >= len(test))
     order = [rest[: source.train], rest[source.train : wanted]]
-    more = rest[wanted : wanted + max(0, LEAST_TEST - len(tested))]
+    more = rest[wanted : wanted + max(0, TEST - len(tested))]
     order.append(np.concatenate([tested, more]))
     kept = first[np.concatenate(order)]
     return Images(

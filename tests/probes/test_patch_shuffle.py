@@ -103,7 +103,7 @@ def test_the_order_depends_on_seed_grid_and_place_alone():
 
 def test_a_classifier_no_better_than_chance_says_nothing():
     result = patch_shuffle(BagOfPixels(), noise(30), torch.zeros(30, dtype=torch.long))
-    assert result.status is Status.UNINFORMATIVE
+    assert result.status is Status.NOT_APPLICABLE
     assert result.value != result.value
     assert (result.low, result.high, result.kept) == (None, None, {})
     assert result.note.endswith("not above the 100.0 % of always naming the most frequent class")

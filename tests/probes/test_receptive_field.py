@@ -98,7 +98,7 @@ def test_the_interval_holds_the_value_and_needs_two_images():
 
 def test_a_cell_that_no_pixel_reaches_is_uninformative():
     field = effective_receptive_field(Stack(nn.Threshold(2.0, 0.0)), images())
-    assert field.status is Status.UNINFORMATIVE
+    assert field.status is Status.NOT_APPLICABLE
     assert field.value != field.value
     assert (field.low, field.high, field.n) == (None, None, 0)
     assert field.note == "no gradient of the centre cell reaches the pixels"

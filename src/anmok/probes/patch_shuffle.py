@@ -52,13 +52,14 @@ def patch_shuffle(
     kept = {g: accuracy(right[intact]) for g, right in shuffled.items()} if informative else {}
     finest = kept.get(max(grids))
     return PatchShuffle(
+        metric="patch shuffle",
         definition=f"patch shuffle, {max(grids)} x {max(grids)} tiles, share of right answers kept, version 1",
         value=finest.value if finest else nan,
         low=finest.low if finest else None,
         high=finest.high if finest else None,
         unit="share",
         n=int(intact.sum()),
-        status=Status.OK if informative else Status.UNINFORMATIVE,
+        status=Status.OK if informative else Status.NOT_APPLICABLE,
         note="" if informative else _no_better(whole, chance),
         accuracies={1: whole} | {g: accuracy(right) for g, right in shuffled.items()},
         kept=kept,

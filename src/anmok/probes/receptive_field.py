@@ -59,13 +59,14 @@ def effective_receptive_field(
     heat = heats.sum(0) / heats.sum() if informative else heats.sum(0)
     low, high = _interval(share, heats)
     return ReceptiveField(
+        metric="effective receptive field",
         definition=f"effective receptive field, stage {stage}, share {share:g}, version 1",
         value=float(_side_holding(share, heat)) if informative else nan,
         low=low,
         high=high,
         unit="px",
         n=len(heats),
-        status=Status.OK if informative else Status.UNINFORMATIVE,
+        status=Status.OK if informative else Status.NOT_APPLICABLE,
         note="" if informative else "no gradient of the centre cell reaches the pixels",
         heat=heat,
         share=share,

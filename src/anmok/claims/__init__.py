@@ -1,0 +1,1 @@
+"""What the field says of its networks, each claim an experiment that anyone can run again."""
