@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 
 import anmok.probes
-from anmok.catalogue.makers import FAULTS, reason
 from anmok.capture import untouched
+from anmok.catalogue.makers import FAULTS, reason
 from anmok.probes.probe import Probe, Profile
 from anmok.probes.result import ProbeResult, Status
 from anmok.probes.subject import Subject
