@@ -2,9 +2,10 @@
 
 On frozen features: `ridge`, `lda` and `neighbours` (accuracies, each image left out once), `logme`, `h_score` and
 `shrunk_h_score`. On what a pretrained head answers: `nce` and `leep`. `frozen_features` runs a network once, `score`
-takes all of them, and `shortlist` ranks several networks.
+takes all of them, and `shortlist` ranks several networks. `cues` asks without a network what tells the classes apart.
 """
 
+from anmok.scores.cues import Cues, cues
 from anmok.scores.frozen import FrozenFeatures, frozen_features, loader
 from anmok.scores.h_score import h_score, shrunk_h_score
 from anmok.scores.lda import lda
@@ -17,11 +18,13 @@ from anmok.scores.shortlist import Pretrained, Shortlist, pretrained, shortlist
 from anmok.scores.source_head import leep, nce
 
 __all__ = [
+    "Cues",
     "FrozenFeatures",
     "LeaveOneOut",
     "Pretrained",
     "Scores",
     "Shortlist",
+    "cues",
     "frozen_features",
     "h_score",
     "lda",
