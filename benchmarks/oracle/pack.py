@@ -36,7 +36,7 @@ def main() -> None:
         "epochs": pl.DataFrame([e for row in found for e in _epochs(row)], infer_schema_length=None).sort(
             *ORDER, "epoch"
         ),
-        "data": pl.DataFrame([_describe(source, arguments.work) for source in sources]),
+        "data": pl.DataFrame([describe(source, arguments.work) for source in sources]),
     }
     for name, table in tables.items():
         buffer = BytesIO()
@@ -62,7 +62,7 @@ def _epochs(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: row[key] for key in ORDER} | dict(zip(names, e, strict=True)) for e in row["epoch_rows"]]
 
 
-def _describe(source: Source, work: Path) -> dict[str, Any]:
+def describe(source: Source, work: Path) -> dict[str, Any]:
     images = open_images(source, work)
     train = images.rows("train")
     found = fingerprint(images.pixels[train], images.labels[train])
