@@ -15,12 +15,15 @@ os.environ.setdefault(
 )  # before torch: spinning threads spoil every timing on a busy machine
 
 if TYPE_CHECKING:
+    from anmok import explain as explain
     from anmok import scores as scores
     from anmok.api.bench import bench as bench
+    from anmok.api.compare import compare as compare
     from anmok.api.evaluate import Evaluation as Evaluation
     from anmok.api.evaluate import evaluate as evaluate
     from anmok.api.experience import read_experience as read_experience
     from anmok.api.pack import pack as pack
+    from anmok.api.probe import probe as probe
     from anmok.api.scale_search import ScaleSearch as ScaleSearch
     from anmok.api.scale_search import scale_search as scale_search
     from anmok.api.select import Selection as Selection
@@ -49,14 +52,17 @@ _HOMES = {
     "audit": "anmok.data",
     "bench": "anmok.api.bench",
     "card": "anmok.catalogue",
+    "compare": "anmok.api.compare",
     "create_model": "anmok.catalogue",
     "create_segmenter": "anmok.catalogue",
     "evaluate": "anmok.api.evaluate",
+    "explain": "anmok.explain",
     "list_models": "anmok.catalogue",
     "load": "anmok.serving",
     "load_data": "anmok.data",
     "optimize": "anmok.serving",
     "pack": "anmok.api.pack",
+    "probe": "anmok.api.probe",
     "read_experience": "anmok.api.experience",
     "scale": "anmok.catalogue",
     "scale_search": "anmok.api.scale_search",

@@ -2,7 +2,16 @@ import pytest
 import torch
 from torch import nn
 
-from anmok.evaluation.cost import MEBIBYTE, count_macs, count_params, measure_latencies, measure_memory
+from anmok.evaluation.cost import (
+    MEBIBYTE,
+    compare_latencies,
+    count_macs,
+    count_params,
+    fused_layers,
+    measure_activations,
+    measure_latencies,
+    measure_memory,
+)
 
 
 class Attention(nn.Module):
@@ -36,6 +45,19 @@ def test_macs_leave_the_network_as_it_was() -> None:
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
 
 
+def test_macs_of_a_network_without_weights() -> None:
+    assert count_macs(nn.AdaptiveAvgPool2d(1), 8, 8) == 0
+
+
+def test_fused_layers_are_as_before_whatever_happens() -> None:
+    before = torch.backends.mha.get_fastpath_enabled()
+    with fused_layers(enabled=not before):
+        assert torch.backends.mha.get_fastpath_enabled() is not before
+    with pytest.raises(RuntimeError), fused_layers(enabled=not before):
+        nn.Linear(2, 2)(torch.zeros(3))
+    assert torch.backends.mha.get_fastpath_enabled() is before
+
+
 def test_frozen_parameters_do_not_count() -> None:
     network = nn.Linear(3, 2)
     network.bias.requires_grad_(False)
@@ -47,6 +69,7 @@ def test_memory_is_weights_plus_the_largest_set_of_live_activations() -> None:
     images = torch.zeros(64, 100)
     weights = count_params(network) * 4
     assert measure_memory(network, images) == (weights + images.nbytes + 2 * 64 * 1000 * 4) / MEBIBYTE
+    assert measure_activations(network, images) == 2 * 64 * 1000 * 4 / MEBIBYTE
 
 
 def test_a_network_with_more_work_has_the_larger_latency() -> None:
@@ -56,6 +79,13 @@ def test_a_network_with_more_work_has_the_larger_latency() -> None:
     assert 0 < one.p50 <= one.p95
     assert other.p50 > one.p50
     assert one.n == 10
+
+
+def test_one_network_on_two_batches() -> None:
+    network = nn.Sequential(*[nn.Linear(1024, 1024) for _ in range(4)])
+    small, large = compare_latencies([(network, torch.zeros(n, 1024)) for n in (1, 256)], rounds=2, repeats=3)
+    assert small.p50 < large.p50
+    assert small.n == 6
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from anmok.scores import cues
@@ -66,3 +67,13 @@ def test_images_that_are_all_the_same_leave_the_most_frequent_class():
     found = cues(torch.zeros(5, 3, 24, 24, dtype=torch.uint8), np.array([0, 1, 1, 1, 0]))
     assert found.texture.accuracy.value == found.layout.accuracy.value == found.chance == 0.6
     assert found.texture.predicted.tolist() == [1] * 5
+
+
+def test_placement_is_how_far_the_detail_wanders():
+    labels = np.arange(200) % 2
+    still = torch.zeros(200, 3, 40, 40, dtype=torch.uint8)
+    still[:, :, 16:24, 16:24] = 200
+    low = still.clone()
+    low[1::2] = still[1::2].roll(8, dims=2)
+    assert cues(still, labels).placement == pytest.approx(0.0, abs=1e-6)
+    assert cues(low, labels).placement == pytest.approx(8 / 38 / 2 / 2, rel=0.02)  # one axis of two, half the distance

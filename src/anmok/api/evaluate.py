@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from anmok.api.listing import list_images
+from anmok.api.listing import choose_samples, list_images
 from anmok.api.train_images import EVALUATION_BATCH
-from anmok.data import ImageData, Order, Split, read_splits
+from anmok.data import ImageData, Order, Split
 from anmok.data.squares import Squares
 from anmok.errors import DataError, RequestError
 from anmok.evaluation.metrics import (
@@ -23,7 +23,6 @@ from anmok.evaluation.metrics import (
     macro_f1,
 )
 from anmok.selection.observer import Observer, Silent
-from anmok.selection.run_directory import RunDirectory
 from anmok.training.classifier import best_of, load_classifier
 from anmok.training.distributed import is_first, process_group
 from anmok.training.inference import VIEWS, probabilities
@@ -73,7 +72,7 @@ def evaluate(
     classifier = load_classifier(directory)
     config = classifier.config
     images = list_images(data, watching)
-    samples, note = _chosen(images, RunDirectory(directory.parent), split)
+    samples, note = choose_samples(images, directory, split)
     with process_group() as device:
         if note:
             watching.note(note)
@@ -95,23 +94,6 @@ def evaluate(
         confusion=confusion,
         is_first=first,
     )
-
-
-def _chosen(images: ImageData, run: RunDirectory, split: Split | None) -> tuple[pl.DataFrame, str]:
-    """The images to test on, and why these."""
-    samples, by_run = images.samples, ""
-    if run.splits.is_file():
-        known = read_splits(run.splits)
-        if known["path"].is_in(samples["path"].implode()).all():
-            samples, by_run = known, ", as the run split them"
-    given = set(samples["split"].drop_nulls())
-    wanted = split or ("test" if "test" in given else None)
-    if wanted is None:
-        return samples, ""
-    chosen = samples.filter(pl.col("split") == wanted)
-    if chosen.is_empty():
-        raise DataError(f"There are no {wanted} images in '{images.name}'. Leave --split out to take all.")
-    return chosen, f"{chosen.height:,} {wanted} images of {samples.height:,}{by_run}"
 
 
 def _labels(images: ImageData, samples: pl.DataFrame, known: tuple[str, ...]) -> Int[np.ndarray, " n"]:

@@ -18,8 +18,10 @@ from anmok.selection.decide import Decision, decide
 from anmok.selection.final import TEST_ACCURACY
 from anmok.selection.leaderboard import leaderboard
 from anmok.selection.log import Logged
+from anmok.selection.meter import require_energy
 from anmok.selection.objectives import make_wish, read_test
 from anmok.selection.observer import Observer, Silent
+from anmok.selection.preference import Preference
 from anmok.selection.quantities import parse_count, parse_mebibytes, parse_seconds
 from anmok.selection.request import Request
 from anmok.selection.run_directory import RunDirectory
@@ -92,8 +94,8 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
     is read and added to; nothing leaves the machine. `workers` trainings run at a time, here or on a Ray cluster, the
     `engine` "ray". With `pretrained`, models start from public weights or those in the folder `weights`.
     `objective` is "accuracy", "balanced-accuracy", "macro-f1" or "top5", or what errors cost by the CSV file `costs`;
-    `prefer` decides among tied models: "latency", "params", "memory" or "training". The run lies in `out`, by default
-    runs/<name of the data>; the same call, perhaps with other workers, resumes it.
+    `prefer` decides among tied models: "latency", "params", "memory", "training" or "energy". The run lies in `out`, by
+    default runs/<name of the data>; the same call, perhaps with other workers, resumes it.
     Raises an `AnmokError` whose message says what to do.
     """
     who_trains = Workers(engine=engine, count=workers)
@@ -117,6 +119,8 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
         **wish._asdict(),
     )
     meter = choose_meter(runtime, device=device)
+    if wish.prefer == Preference.ENERGY:
+        require_energy(meter)
     with RunDirectory(Path(out) if out else Path("runs") / images.name) as run:
         run.claim(request)
         watching = Logged(observer or Silent(), run.log)

@@ -8,13 +8,16 @@ from cyclopts import App, CycloptsError
 from anmok.cli.audit import audit
 from anmok.cli.bench import bench
 from anmok.cli.card import card
+from anmok.cli.compare import compare
 from anmok.cli.demo import demo
 from anmok.cli.evaluate import evaluate
 from anmok.cli.experience import experience
+from anmok.cli.explain import explain
 from anmok.cli.export import export
 from anmok.cli.models import models
 from anmok.cli.pack import pack
 from anmok.cli.predict import predict
+from anmok.cli.probe import probe
 from anmok.cli.recipes import recipes
 from anmok.cli.report import report
 from anmok.cli.scale_search import scale_search
@@ -31,8 +34,8 @@ app = App(
     result_action="return_value",
 )
 for verb in (
-    *(select, demo, models, card, audit, experience, pack, bench),
-    *(recipes, train, evaluate, predict, export, report, scale_search),
+    *(select, demo, models, card, probe, compare, audit, experience, pack, bench),
+    *(recipes, train, evaluate, predict, explain, export, report, scale_search),
 ):
     app.command(verb)
 

@@ -2,8 +2,8 @@
 
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median, quantiles
@@ -32,16 +32,29 @@ def count_macs(network: nn.Module, height: int, width: int, *, in_chans: int = 3
 
     Fused attention counts as nothing in torch's counter on a CPU, so it is taken apart while counting.
     """
-    device = next(network.parameters()).device
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
     image = torch.zeros(1, in_chans, height, width, device=device)
-    fastpath = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with evaluating(network), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            network(image)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
+    with evaluating(network), attention_apart(), FlopCounterMode(display=False) as counter:
+        network(image)
     return counter.get_total_flops() // 2
+
+
+@contextmanager
+def attention_apart() -> Iterator[None]:
+    """Fused attention, and torch's fused Transformer layers, run as the matrix products that they consist of."""
+    with fused_layers(enabled=False), sdpa_kernel(SDPBackend.MATH):
+        yield
+
+
+@contextmanager
+def fused_layers(*, enabled: bool) -> Iterator[None]:
+    """Whether torch's Transformer layers may run as one operator in inference; afterwards as before."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(enabled)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,21 +66,28 @@ class Latency:
     n: int
 
 
-@torch.no_grad()
 def measure_latencies(
     networks: Sequence[nn.Module], images: torch.Tensor, *, rounds: int = 5, repeats: int = 12
 ) -> list[Latency]:
     """Latency of each network, in eval mode, on the same batch (b, c, height, width); see `take_turns`."""
+    return compare_latencies([(network, images) for network in networks], rounds=rounds, repeats=repeats)
 
-    def answer(network: nn.Module) -> None:
+
+@torch.no_grad()
+def compare_latencies(
+    tasks: Sequence[tuple[nn.Module, torch.Tensor]], *, rounds: int = 5, repeats: int = 12
+) -> list[Latency]:
+    """The same of networks that each have a batch of their own, or of one network on several."""
+
+    def answer(network: nn.Module, images: torch.Tensor) -> None:
         network(images)
         if images.is_cuda:
             torch.cuda.synchronize()
 
     with ExitStack() as modes:
-        for network in networks:
+        for network, _ in tasks:
             modes.enter_context(evaluating(network))
-        return take_turns([partial(answer, network) for network in networks], rounds=rounds, repeats=repeats)
+        return take_turns([partial(answer, *task) for task in tasks], rounds=rounds, repeats=repeats)
 
 
 def take_turns(runs: Sequence[Callable[[], object]], *, rounds: int = 5, repeats: int = 12) -> list[Latency]:
@@ -92,16 +112,21 @@ def _times(run: Callable[[], object], repeats: int) -> list[float]:
     return times
 
 
-@torch.no_grad()
 def measure_memory(network: nn.Module, images: torch.Tensor) -> float:
     """Peak memory of inference on a batch, MiB: weights, buffers, images and all live activations.
 
     Counted tensor by tensor, so it is exact and repeatable; scratch space inside one operator is not seen.
     """
     held = {t.untyped_storage() for t in [*network.parameters(), *network.buffers(), images]}
+    return sum(s.nbytes() for s in held) / MEBIBYTE + measure_activations(network, images)
+
+
+@torch.no_grad()
+def measure_activations(network: nn.Module, images: torch.Tensor) -> float:
+    """Of that memory all live activations, MiB."""
     with evaluating(network), _LiveBytes() as meter:
         network(images)
-    return (sum(s.nbytes() for s in held) + meter.peak) / MEBIBYTE
+    return meter.peak / MEBIBYTE
 
 
 class _LiveBytes(TorchDispatchMode):

@@ -2,100 +2,105 @@
 
 Selvaraju et al. 2017, arXiv:1610.02391, eq. 1-2: the channels of a feature map, weighted by the mean slope of
 the class's logit over each, summed and rectified.
-The map is that of the last stage that has more than one place and on which the logit depends: the head of a
-network with a class token reads nothing else of the last stage, so there it is the stage before.
+The map is that of the last stage - in networks from elsewhere, block - with at least 4 x 4 places on which the logit
+depends; without one, the finest. The head of a network with a class token reads nothing else of the last stage, so
+there it is the one before; and small images leave a CNN 2 x 2 places at its end, which tell nothing apart.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from einops import einsum, rearrange, reduce
+from einops import einsum, reduce
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from anmok.backbone import Backbone
-from anmok.backbone.evaluating import evaluating
+from anmok.capture import as_map, as_tensor, find_blocks, outputs, untouched
+from anmok.catalogue.foreign import Foreign
 from anmok.errors import RequestError
-from anmok.shapes import FeatureMap, Images, Labels, Logits
+from anmok.explain.heat import ALWAYS_FIT, logits_of, rectified, resampled, targets_of
+from anmok.shapes import FeatureMap, Images, Labels
+
+_PLACES = 16  # that a map has where there is one
+_ANSWER = "the network"  # no module has a name with a space
 
 
-class _Stage(NamedTuple):
-    """What a stage put out, and the slope of the score over it."""
+class _Levels(NamedTuple):
+    """Where to look: modules in the order of execution, and how to view what they put out."""
+
+    modules: Mapping[str, nn.Module]
+    view: Callable[[Any], FeatureMap | None]
+
+
+class _Map(NamedTuple):
+    """A feature map, and the slope of the score over it."""
 
     features: FeatureMap
     slopes: FeatureMap
+
+    @property
+    def places(self) -> int:
+        return self.features.shape[2:].numel()
 
 
 def grad_cam(network: nn.Module, images: Images, target: int | Labels) -> Float[Tensor, "b height width"]:
     """Heat maps in [0, 1] at the size of the images; 1 is each map's maximum, and a map without heat is 0.
 
-    `network` is a backbone, or a classifier that holds one; `target` is a class, or one for each image.
+    `target` is a class, or one for each image. Raises `RequestError` where the network has no feature map.
     """
-    backbone = _backbone_of(network)
     pixels = images.detach().clone().requires_grad_()
-    with evaluating(network), torch.enable_grad():
-        states, logits = _record(network, backbone, pixels)
-        score = logits.gather(1, _targets(target, logits)).sum()
-        gradients = torch.autograd.grad(score, [_values(state) for state in states])
-    stages = [
-        _Stage(backbone.as_map(state), backbone.as_map(_with_values(state, gradient)))
-        for state, gradient in zip(states, gradients, strict=True)
-    ]
-    features, slopes = _last_with_places(stages, type(backbone).__name__)
-    weights = reduce(slopes, "b c h w -> b c", "mean")
-    heat = einsum(weights, features.detach(), "b c, b c h w -> b h w").relu()
-    heat = F.interpolate(rearrange(heat, "b h w -> b 1 h w"), size=images.shape[2:], mode="bilinear")
-    heat = rearrange(heat, "b 1 height width -> b height width")
-    peak = reduce(heat, "b height width -> b 1 1", "max")
-    return torch.where(peak > 0, heat / peak, 0.0)
+    with untouched(network), torch.enable_grad():
+        levels = _levels(network, images)
+        found = outputs(network, pixels, {**levels.modules, _ANSWER: network})
+        logits = logits_of(found.pop(_ANSWER))
+        score = logits.gather(1, targets_of(target, logits)[:, None]).sum()
+        map = _chosen_map(found, score, levels.view)
+    weights = reduce(map.slopes, "b c h w -> b c", "mean")
+    heat = einsum(weights, map.features.detach(), "b c, b c h w -> b h w").relu()
+    return rectified(resampled(heat, images))
 
 
-def _backbone_of(network: nn.Module) -> Backbone:
+def _levels(network: nn.Module, images: Images) -> _Levels:
+    """The stages of a backbone of ours; of any other network the blocks."""
     for module in network.modules():
-        if isinstance(module, Backbone):
-            return module
-    raise RequestError(
-        f"Grad-CAM reads a backbone's feature maps: {type(network).__name__} holds none. "
-        "Give a network of anmok.create_model, or a classifier trained by Anmok."
-    )
+        if isinstance(module, Backbone) and not isinstance(module, Foreign):
+            return _Levels({str(i): stage for i, stage in enumerate(module.stages)}, module.as_map)
+    height, width = images.shape[2:]
+    return _Levels(find_blocks(network, images), partial(as_map, size=(height, width), batch=len(images)))
 
 
-def _record(network: nn.Module, backbone: Backbone, images: Images) -> tuple[list[Any], Logits]:
-    """The output of every stage, and the logits."""
-    states: list[Any] = []
-    hooks = [stage.register_forward_hook(lambda *call: states.append(call[-1])) for stage in backbone.stages]
-    try:
-        logits = network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return states, logits
-
-
-def _targets(target: int | Labels, logits: Logits) -> Tensor:
-    count, num_classes = logits.shape
-    chosen = torch.as_tensor(target, device=logits.device).expand(count)
-    if not bool(((chosen >= 0) & (chosen < num_classes)).all()):
-        raise RequestError(
-            f"This network has {num_classes} classes: got target {target}. Choose from 0 to {num_classes - 1}."
-        )
-    return rearrange(chosen, "b -> b 1")
-
-
-def _last_with_places(stages: list[_Stage], name: str) -> _Stage:
-    placed = [stage for stage in stages if stage.features.shape[2:].numel() > 1]
+def _chosen_map(found: Mapping[str, Any], score: Tensor, view: Callable[[Any], FeatureMap | None]) -> _Map:
+    if not score.requires_grad:
+        raise RequestError("Grad-CAM needs gradients, and this network answers without any. Choose occlusion.")
+    pairs = [(state, _values(state)) for state in found.values()]
+    states = [(state, values) for state, values in pairs if values is not None and values.requires_grad]
+    inputs = [values for _, values in states]
+    slopes = torch.autograd.grad(score, inputs, allow_unused=True, materialize_grads=True) if inputs else ()
+    maps = [
+        _Map(features, seen)
+        for (state, _), slope in zip(states, slopes, strict=True)
+        if (features := view(state)) is not None and (seen := view(_with_values(state, slope))) is not None
+    ]
+    placed = [map for map in maps if map.places > 1]
     if not placed:
         raise RequestError(
-            f"Grad-CAM shows places of a feature map: every stage of {name} has only one. "
-            "Choose a CNN, a Transformer or a hybrid."
+            f"Grad-CAM shows places of a feature map, and this network has none with several places. {ALWAYS_FIT}"
         )
-    return next((stage for stage in reversed(placed) if stage.slopes.any()), placed[-1])
+    seen_by_head = [map for map in placed if map.slopes.any()] or placed
+    fine = [map for map in seen_by_head if map.places >= _PLACES]
+    return fine[-1] if fine else max(reversed(seen_by_head), key=lambda map: map.places)
 
 
-def _values(state: Any) -> Tensor:
-    return state if isinstance(state, Tensor) else state.tokens
+def _values(state: Any) -> Tensor | None:
+    return state.tokens if _holds_tokens(state) else as_tensor(state)
 
 
 def _with_values(state: Any, values: Tensor) -> Any:
-    return values if isinstance(state, Tensor) else state._replace(tokens=values)
+    return state._replace(tokens=values) if _holds_tokens(state) else values
+
+
+def _holds_tokens(state: Any) -> bool:
+    """Whether it is a grid: the zoo has more than one kind of it."""
+    return hasattr(state, "_replace") and hasattr(state, "tokens")

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from anmok.backbone.evaluating import evaluating
 from anmok.errors import RequestError
 from anmok.evaluation.metrics import Proportion, accuracy
+from anmok.probes.informative import uninformative
 from anmok.probes.result import ProbeResult, Status
 from anmok.shapes import Labels, Pixels
 
@@ -47,9 +48,8 @@ def patch_shuffle(
         intact = _right(network, pixels, labels)
         shuffled = {g: _right(network, shuffle_tiles(pixels, g, seed), labels) for g in grids}
     whole = accuracy(intact)
-    chance = float(labels.bincount().max()) / len(labels)
-    informative = whole.low > chance
-    kept = {g: accuracy(right[intact]) for g, right in shuffled.items()} if informative else {}
+    note = uninformative(intact, labels)
+    kept = {} if note else {g: accuracy(right[intact]) for g, right in shuffled.items()}
     finest = kept.get(max(grids))
     return PatchShuffle(
         metric="patch shuffle",
@@ -59,8 +59,8 @@ def patch_shuffle(
         high=finest.high if finest else None,
         unit="share",
         n=int(intact.sum()),
-        status=Status.OK if informative else Status.NOT_APPLICABLE,
-        note="" if informative else _no_better(whole, chance),
+        status=Status.NOT_APPLICABLE if note else Status.OK,
+        note=note,
         accuracies={1: whole} | {g: accuracy(right) for g, right in shuffled.items()},
         kept=kept,
     )
@@ -104,10 +104,3 @@ def _check(pixels: Pixels, labels: Labels, grids: Sequence[int]) -> None:
                 f"A grid has at least 2 x 2 tiles of equal size: got {grid} for images of {sides[0]} x {sides[1]}. "
                 f"Choose among {', '.join(fitting) or 'other sizes of image'}."
             )
-
-
-def _no_better(whole: Proportion, chance: float) -> str:
-    return (
-        f"{100 * whole.value:.1f} % of the intact images are answered right, which is not above the "
-        f"{100 * chance:.1f} % of always naming the most frequent class"
-    )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -13,11 +12,13 @@ from anmok.evaluation.metrics import Proportion
 from anmok.report import wording
 from anmok.report.curves import AHEAD, curve_panels, read_curves
 from anmok.report.facts import Facts, read_facts
+from anmok.report.finalists import read_finalists
 from anmok.report.heatmap import MOST_CLASSES, heat_map
 from anmok.report.interval import bar_mark, common_scale, interval_mark
 from anmok.report.kinds import glyph
 from anmok.report.method import read_method
 from anmok.report.mistakes import Mistake, Mistakes, find_mistakes
+from anmok.report.overlays import Overlays, draw_overlays
 from anmok.report.pareto import MOST_NAMES, pareto_plot
 from anmok.report.prices import PRICES, Price
 from anmok.report.reproduce import command
@@ -28,6 +29,7 @@ from anmok.report.verdict import read_verdict
 from anmok.report.wording import enumerate_names
 from anmok.selection.decide import Decision
 from anmok.selection.pareto import unbeaten
+from anmok.selection.preference import known
 from anmok.selection.quantities import format_seconds
 from anmok.selection.run_directory import RunDirectory
 
@@ -36,11 +38,12 @@ _MOST_RECALLS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Plate:
-    """A wrong answer with its picture, which is empty where the decoded images are gone."""
+    """A wrong answer with its pictures, which are empty where the decoded images, or the trained model, are gone."""
 
     mistake: Mistake
     path: str
     image: str
+    overlay: str  # the same with what spoke for the wrong answer
 
 
 def write_report(run: RunDirectory) -> Path:
@@ -69,6 +72,8 @@ def render(facts: Facts) -> str:
     scale = common_scale(list(shares.values()))
     curves = read_curves(facts.evidence, facts.decision)
     mistakes = find_mistakes(facts.answers, facts.classes)
+    plates, no_overlays = _plates(mistakes, facts)
+    plotted = known(c.cost for c in facts.decision.candidates if c.expected)
     return environment.get_template("page.html").render(
         facts=facts,
         decision=facts.decision,
@@ -79,7 +84,7 @@ def render(facts: Facts) -> str:
         prices=[
             _pareto_plots(facts, price, [Canvas(f"pareto-{preference}", 300, 260)])[0]
             for preference, price in PRICES.items()
-            if preference is not facts.decision.preference
+            if preference is not facts.decision.preference and preference in plotted
         ],
         unbeaten=enumerate_names(unbeaten(facts.decision.candidates)),
         panels=curve_panels(curves, facts.evidence.train_images, facts.decision.objective.title),
@@ -88,9 +93,11 @@ def render(facts: Facts) -> str:
         mistakes=mistakes,
         recalls=[(recall, bar_mark(recall.share)) for recall in mistakes.recalls[:_MOST_RECALLS]],
         heat=_heat(mistakes, facts.classes),
-        plates=_plates(mistakes, facts),
+        plates=plates,
+        no_overlays=no_overlays,
         method=read_method(facts),
         shortlist=read_shortlist(facts),
+        finalists=read_finalists(facts),
         command=command(facts.request, facts.run.root),
     )
 
@@ -115,12 +122,14 @@ def _heat(mistakes: Mistakes, classes: tuple[str, ...]) -> list[Markup]:
     return [heat_map(mistakes.matrix, classes, size) for size in sizes]
 
 
-def _plates(mistakes: Mistakes, facts: Facts) -> list[Plate]:
+def _plates(mistakes: Mistakes, facts: Facts) -> tuple[list[Plate], str]:
+    """The plates, and why there are no overlays where there might be."""
     side = facts.find("image_size", "data")
     where = facts.run.pixels(int(side.value)) if side else None
-    pixels = read_pixels(where) if where and where.exists() else None
-    paths: pl.Series = facts.splits["path"]
-    return [
-        Plate(mistake=m, path=paths[m.id], image="" if pixels is None else thumbnail(pixels[m.id]))
-        for m in mistakes.worst
-    ]
+    ids, paths = [m.id for m in mistakes.worst], facts.splits["path"]
+    pixels = read_pixels(where)[ids] if where and where.exists() else None
+    drawn = Overlays() if pixels is None else draw_overlays(facts.run, pixels, [m.answer for m in mistakes.worst])
+    images = [""] * len(ids) if pixels is None else [thumbnail(image) for image in pixels]
+    overlays = [thumbnail(image) for image in drawn.images] or [""] * len(ids)
+    plates = zip(mistakes.worst, images, overlays, strict=True)
+    return [Plate(mistake=m, path=paths[m.id], image=i, overlay=o) for m, i, o in plates], drawn.reason

@@ -69,5 +69,12 @@ PRICES = {
             title="training step, ms an image",
             less="faster to train",
         ),
+        Price(
+            preference=Preference.ENERGY,
+            unit=1,
+            sign="mJ",
+            title="energy of one image, mJ",
+            less="thriftier",
+        ),
     )
 }

@@ -34,6 +34,7 @@ class Cues:
     layout: LeaveOneOut  # grey thumbnails of 8 x 8 pixels
     colour: LeaveOneOut  # histograms of 4 x 4 x 4 colours
     chance: float  # share of the most frequent class
+    placement: float  # standard deviation of where the detail's centre lies, in sides of the image, mean over axes
 
 
 def cues(pixels: Pixels, labels: ImageLabels) -> Cues:
@@ -41,7 +42,18 @@ def cues(pixels: Pixels, labels: ImageLabels) -> Cues:
     parts = [part.float().div(255) for part in pixels.split(_CHUNK)]
     told = {name: torch.cat([of(part) for part in parts]).double().numpy() for name, of in _DESCRIPTIONS.items()}
     heads = {name: _head(features, labels) for name, features in told.items()}
-    return Cues(**heads, chance=float(np.unique(labels, return_counts=True)[1].max() / len(labels)))
+    chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    centres = torch.cat([_centre_of_detail(part) for part in parts])
+    return Cues(**heads, chance=chance, placement=float(centres.std(0).mean()))
+
+
+def _centre_of_detail(images: Float[Tensor, "b c height width"]) -> Float[Tensor, "b 2"]:
+    """Mean row and column of the steps between neighbours, weighed by their size, in sides; even images' lies amid."""
+    grey = reduce(images, "b c height width -> b height width", "mean")
+    steps = grey.diff(dim=1)[:, :, 1:].abs() + grey.diff(dim=2)[:, 1:].abs() + 1e-6
+    shares = steps / reduce(steps, "b h w -> b 1 1", "sum")
+    axes = [torch.linspace(0, 1, side) for side in steps.shape[1:]]
+    return torch.stack([shares.sum(2) @ axes[0], shares.sum(1) @ axes[1]], dim=1)
 
 
 def _texture(images: Float[Tensor, "b c height width"]) -> Float[Tensor, "b d"]:

@@ -12,6 +12,7 @@ from anmok.selection.crew import Briefing, Crew
 from anmok.selection.decide import Decision, decide
 from anmok.selection.evidence import read_costs, read_evidence
 from anmok.selection.final import TEST_ACCURACY, FinalTraining, train_final
+from anmok.selection.finalists import MOST, look_at_finalists
 from anmok.selection.material import Material
 from anmok.selection.objectives import read_objective, read_test, with_scores
 from anmok.selection.past import consult, remember
@@ -19,7 +20,6 @@ from anmok.selection.pilot import choose_augmentation
 from anmok.selection.plan import Extent, Plan, final_epochs, make_plan, plan_rows
 from anmok.selection.prepare import FROM_SCRATCH, prepare
 from anmok.selection.prospects import certainty, optimism
-from anmok.selection.quantities import format_seconds
 from anmok.selection.race import Race
 from anmok.selection.shortlisting import SHORTLIST_SECONDS, draw_up_shortlist
 from anmok.selection.sources import choose_sides, find_sources
@@ -57,12 +57,14 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
         f"{', '.join(decision.tied)}. {certainty(decision)}"
     )
     if not campaign.table.rows(metric=TEST_ACCURACY):
-        campaign.observer.stage("Final training")
         winner = decision[decision.winner].cost
         epochs = final_epochs(plan, winner, extent, read_evidence(campaign.table).spent / extent.workers)
         recipe = campaign.recipe.changed(
             {"epochs": epochs, "precision": winner.precision, "augmentation": augmentation}
         )
+        with hire(campaign.workers, briefing, MOST, campaign.observer.note) as crew:
+            look_at_finalists(crew, decision, material, campaign)
+        campaign.observer.stage("Final training")
         with hire(replace(campaign.workers, count=1), briefing, 1, campaign.observer.note) as crew:
             _train_final(crew, decision.winner, recipe, campaign)
         campaign.observer.note(optimism(decision, read_test(campaign.table)))
@@ -90,11 +92,7 @@ def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign)
     plan = make_plan({m: c for m, c in read_costs(table).items() if m in models}, extent, request.epochs)
     if not table.rows(metric="plan_epochs"):
         table.append(plan_rows(plan))
-        campaign.observer.note(
-            f"forecast: {format_seconds(plan.forecast_seconds)} if half of the {len(plan.models)} models drop out, "
-            f"with up to {len(plan.fractions)} parts of the data and {plan.epochs} epochs on all of it; "
-            f"budget {format_seconds(request.budget)}"
-        )
+        campaign.observer.note(plan.describe(request.budget))
     return extent, plan
 
 
