@@ -31,7 +31,9 @@ def test_the_verbs_are_these() -> None:
     """A verb is added on purpose, with its page in the README."""
     verbs = {name for name in app if not name.startswith("-")}
     one_model = {"train", "evaluate", "predict", "export", "recipes", "scale-search"}
-    assert verbs == {"select", "demo", "report", "audit", "pack", "models", "card", "experience", "bench"} | one_model
+    understanding = {"probe", "compare", "explain", "biases", "claims"}
+    others = {"select", "demo", "report", "audit", "pack", "models", "card", "experience", "bench"}
+    assert verbs == others | one_model | understanding
 
 
 def test_help_does_not_import_torch_and_nothing_imports_torchvision() -> None:

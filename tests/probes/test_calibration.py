@@ -62,7 +62,7 @@ def test_miscalibration_is_told_from_chance():
     error = calibration(*drawn(400, 3.0))[0]
     assert error.low > 0
     assert error.value > 2 * error.if_calibrated
-    assert error.note == f"perfect calibration would show {error.if_calibrated:.3f} with so few images"
+    assert error.note == f"perfect calibration would show {error.if_calibrated:.3f} with as many images"
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])

@@ -68,7 +68,7 @@ def test_the_sigma_of_a_box_filter_is_known(side):
 def test_the_sigma_of_random_convolutions_is_that_of_uniform_ones():
     torch.manual_seed(0)
     layers = [nn.Conv2d(3 if i == 0 else 64, 64, 3, padding=1, bias=False) for i in range(5)]
-    sigma = look(Stack(*layers), 33, 4)[2]
+    sigma = look(Stack(*layers), 25, 16)[2]
     assert sigma.value**2 == pytest.approx(5 * 8 / 12, rel=0.15)
 
 

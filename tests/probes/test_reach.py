@@ -55,10 +55,10 @@ def test_published_fields_from_kernels_and_strides(layers, side):
 @pytest.mark.parametrize(("name", "side"), [("alexnet", 195), ("resnet18", 435), ("resnet50", 427)])
 def test_published_fields_of_presets(name, side):
     """ResNets with the stride in the 3 x 3 convolution, on strips several times as long as the images."""
-    assert field(create_model(name)).value == side
+    assert field(create_model(name), 96).value == side
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 5]), st.sampled_from([1, 2])), min_size=1, max_size=5))
 def test_any_chain_of_convolutions_has_the_field_and_the_stride_of_the_recursion(layers):
     network = chain(layers)

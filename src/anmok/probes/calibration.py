@@ -101,7 +101,7 @@ def _error(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -
         by_chance = value <= np.quantile(calibrated, 0.975)
         low, high = 0.0 if by_chance else max(0.0, 2 * value - high), max(value, high)
     if_calibrated = float(calibrated.mean())
-    note = f"perfect calibration would show {if_calibrated:.3f} with so few images"
+    note = f"perfect calibration would show {if_calibrated:.3f} with as many images"
     found = ERROR.found(value, (low, high), n=len(right), note=note)
     return Calibration(**vars(found), bins=_diagram(confidence, right), if_calibrated=if_calibrated)
 

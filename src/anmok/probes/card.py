@@ -5,7 +5,7 @@ Two cards are compared metric by metric, and only where the definitions are equa
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from math import isnan, nan
 from typing import Any

@@ -9,14 +9,13 @@ where another order is as much as another image. That tiles keep a trained netwo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import sqrt
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from anmok.capture import as_tensor
@@ -29,7 +28,7 @@ from anmok.probes.subject import Subject
 from anmok.shapes import Images
 
 _IMAGES = 32
-_TRAINED_IMAGES = 128
+_TRAINED_IMAGES = 64
 _AT_ONCE = 16
 _GRID = (4, 4)
 
@@ -58,16 +57,14 @@ class OrderChange(ProbeResult):
     grid: tuple[int, int]  # tiles down and across
 
 
-def squared_changes(answer: Answer, elements: Elements, orders: Int[Tensor, "b n"]) -> Float[np.ndarray, "b 2"]:
-    """By row: |f(Px) - f(x)|^2, and twice |f(x) - mean f|^2 b / (b - 1), whose mean is that between two rows."""
-    permuted = elements[torch.arange(len(elements), device=elements.device)[:, None], orders.to(elements.device)]
-    still, moved = (answer(x).flatten(1).double().cpu() for x in (elements, permuted))
-    return np.stack([((moved - still) ** 2).sum(1).numpy(), _spread(still)], axis=1)
-
-
 def order_change(answer: Answer, elements: Elements, orders: Int[Tensor, "b n"]) -> float:
     """Root mean square of how much permuted elements change an answer, relative to other elements; nan if that is 0."""
-    return _ratio(squared_changes(answer, elements, orders))
+    return _ratio(_squares(answer(elements), answer(permute(elements, orders))))
+
+
+def permute(elements: Elements, orders: Int[Tensor, "b n"]) -> Elements:
+    """Each row's elements in an order of its own."""
+    return elements[torch.arange(len(elements), device=elements.device)[:, None], orders.to(elements.device)]
 
 
 def random_orders(count: int, elements: int, seed: int) -> Int[Tensor, "count elements"]:
@@ -79,26 +76,23 @@ def random_orders(count: int, elements: int, seed: int) -> Int[Tensor, "count el
 @torch.no_grad()
 def measure(subject: Subject) -> Sequence[ProbeResult]:
     """A row for each of METRICS."""
-    readers = map_readers(subject)
-    rows = [_change(TILES, subject, _GRID)]
-    if readers:
-        map = readers[0](subject.images(1))
-        rows.append(_change(PATCHES, subject, (map.shape[2], map.shape[3]) if map is not None else _GRID))
-    else:
-        rows.append(PATCHES.missing(NO_MAP))
-    return [*rows, _kept(subject)]
+    images, readers = subject.images(_IMAGES), map_readers(subject)
+    map = readers[0](images[:1]) if readers else None
+    still = _answer(subject, images)
+    return [
+        _change(TILES, subject, still, _GRID),
+        PATCHES.missing(NO_MAP) if map is None else _change(PATCHES, subject, still, (map.shape[2], map.shape[3])),
+        _kept(subject),
+    ]
 
 
-def _change(metric: Metric, subject: Subject, grid: tuple[int, int]) -> ProbeResult:
-    images = subject.images(_IMAGES)
-    if len(images) < 2:
+def _change(metric: Metric, subject: Subject, still: Tensor, grid: tuple[int, int]) -> ProbeResult:
+    if len(still) < 2:
         return metric.missing("differences between images take two of them, and there is one")
     if not _fits(grid, subject):
         return metric.missing(_too_small(grid, subject))
-    orders = random_orders(len(images), grid[0] * grid[1], subject.seed)
-    tiles = _cut(images, grid)
-    answer = partial(_answer, subject, images, grid)
-    sums = squared_changes(answer, tiles, orders)
+    orders = random_orders(len(still), grid[0] * grid[1], subject.seed)
+    sums = _squares(still, _answer(subject, _mixed(subject.images(_IMAGES), orders, grid)))
     value = _ratio(sums)
     if not np.isfinite(value):
         return metric.missing("all images are answered alike")
@@ -110,27 +104,35 @@ def _kept(subject: Subject) -> ProbeResult:
         return KEPT.missing(UNTRAINED)
     if not _fits(_GRID, subject):
         return KEPT.missing(_too_small(_GRID, subject))
+    given: list[Int[np.ndarray, " n"]] = []
+    kept: list[Bool[np.ndarray, " n"]] = []
     orders = random_orders(_TRAINED_IMAGES, _GRID[0] * _GRID[1], subject.seed)
-    pairs: list[tuple[Int[np.ndarray, " n"] | None, Int[np.ndarray, " n"] | None]] = []
-    for images in subject.chunks(_TRAINED_IMAGES, at_once=_AT_ONCE):
-        start = len(pairs) * _AT_ONCE
-        rows = torch.arange(len(images))[:, None]
-        mixed = _paste(images, _cut(images, _GRID)[rows, orders[start : start + len(images)]], _GRID)
-        pairs.append((answers(subject, images), answers(subject, mixed)))
-    if any(one is None or other is None for one, other in pairs):
-        return KEPT.missing(NO_LOGITS)
-    one, other = (
-        np.concatenate([answer for answer in given if answer is not None]) for given in zip(*pairs, strict=True)
-    )
-    return kept_answers(KEPT, subject, one, one == other)
+    for images, own in zip(subject.chunks(_TRAINED_IMAGES, at_once=_AT_ONCE), orders.split(_AT_ONCE), strict=False):
+        one, other = answers(subject, images), answers(subject, _mixed(images, own[: len(images)], _GRID))
+        if one is None or other is None:
+            return KEPT.missing(NO_LOGITS)
+        given.append(one)
+        kept.append(one == other)
+    return kept_answers(KEPT, subject, np.concatenate(given), np.concatenate(kept))
 
 
-def _answer(subject: Subject, images: Images, grid: tuple[int, int], tiles: Elements) -> Tensor:
-    mixed = _paste(images, tiles, grid)
-    parts = [as_tensor(subject.network(part)) for part in mixed.split(_AT_ONCE)]
+def _answer(subject: Subject, images: Images) -> Tensor:
+    parts = [as_tensor(subject.network(part)) for part in images.split(_AT_ONCE)]
     if any(part is None for part in parts):
         raise TypeError("the network does not answer with a tensor")
     return torch.cat([part for part in parts if part is not None])
+
+
+def _squares(still: Tensor, moved: Tensor) -> Float[np.ndarray, "b 2"]:
+    """By row: the squared change, and the squared distance from the mean answer, as large as that of two rows."""
+    still, moved = (x.flatten(1).double().cpu() for x in (still, moved))
+    between = ((still - still.mean(0)) ** 2).sum(1) * 2 * len(still) / max(len(still) - 1, 1)
+    return torch.stack([((moved - still) ** 2).sum(1), between], dim=1).numpy()
+
+
+def _ratio(sums: Float[np.ndarray, "b 2"]) -> float:
+    change, spread = sums.sum(0)
+    return sqrt(change / spread) if spread > 0 else float("nan")
 
 
 def _fits(grid: tuple[int, int], subject: Subject) -> bool:
@@ -141,29 +143,15 @@ def _too_small(grid: tuple[int, int], subject: Subject) -> str:
     return f"{grid[0]} x {grid[1]} tiles do not fit into {subject.size[0]} x {subject.size[1]} px"
 
 
-def _cut(images: Images, grid: tuple[int, int]) -> Elements:
-    """Tiles of equal size; what is left over at the lower and right border stays out."""
-    height, width = (side // places for side, places in zip(images.shape[2:], grid, strict=True))
-    whole = images[:, :, : grid[0] * height, : grid[1] * width]
-    return rearrange(whole, "b c (rows h) (columns w) -> b (rows columns) c h w", rows=grid[0], columns=grid[1])
-
-
-def _paste(images: Images, tiles: Elements, grid: tuple[int, int]) -> Images:
-    """The images with tiles in place of theirs."""
-    pasted = images.clone()
-    whole = rearrange(tiles, "b (rows columns) c h w -> b c (rows h) (columns w)", rows=grid[0], columns=grid[1])
-    pasted[:, :, : whole.shape[2], : whole.shape[3]] = whole
-    return pasted
-
-
-def _spread(answers: Float[Tensor, "b d"]) -> Float[np.ndarray, " b"]:
-    count = len(answers)
-    return (2 * count / (count - 1) * ((answers - answers.mean(0)) ** 2).sum(1)).numpy()
-
-
-def _ratio(sums: Float[np.ndarray, "b 2"]) -> float:
-    change, spread = sums.sum(0)
-    return sqrt(change / spread) if spread > 0 else float("nan")
+def _mixed(images: Images, orders: Int[Tensor, "b tiles"], grid: tuple[int, int]) -> Images:
+    """Tiles of equal size in another order; what is left over at the lower and right border stays."""
+    rows, columns = grid
+    mixed = images.clone()
+    whole = mixed[:, :, : images.shape[2] // rows * rows, : images.shape[3] // columns * columns]
+    tiles = rearrange(whole, "b c (rows h) (columns w) -> b (rows columns) c h w", rows=rows, columns=columns)
+    back = "b (rows columns) c h w -> b c (rows h) (columns w)"
+    whole.copy_(rearrange(permute(tiles, orders), back, rows=rows, columns=columns))
+    return mixed
 
 
 PROBE = Probe(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from math import log2
+from math import ceil, log2
 from typing import Any
 
 import torch
@@ -35,7 +35,7 @@ class Strip:
     axis: int
     places: int  # of the map along the axis
     free: tuple[int, ...]  # places that no border reaches, three in the middle among them; else none
-    borders: tuple[bool, bool]  # whether the first and the last pixel reach the middle place
+    borders: tuple[bool, bool]  # whether the first and the last pixels, as many as a place has, reach the middle one
     is_blind: bool  # nothing reaches it
 
     @property
@@ -142,8 +142,10 @@ def _narrowest(reader: MapReader, image: Images, axis: int) -> int:
 
 def _look_at(reader: MapReader, image: Images, axis: int) -> Strip:
     length = image.shape[axis]
-    whole, top, bottom = _reached(reader, image, axis, [(0, length), (0, 1), (length - 1, length)])
+    (whole,) = _reached(reader, image, axis, [(0, length)])
     places, middle = len(whole), len(whole) // 2
+    edge = ceil(length / places)  # networks that do not pad leave the last pixels of a stride unread
+    top, bottom = _reached(reader, image, axis, [(0, edge), (length - edge, length)])
     free = tuple((~(top | bottom)).nonzero()[:, 0].tolist())
     return Strip(
         image=image,

@@ -4,8 +4,8 @@ Luo et al. 2016, arXiv:1701.04128: the gradient of the cell with respect to the 
 in Ding et al. 2022 (RepLKNet, arXiv:2203.06717, sec. 4): the side of the smallest square that holds a share.
 Departs from RepLKNet's code: the absolute gradient, not its positive part; no log10 before the shares, which
 makes them depend on the scale of the weights; and the square may lie anywhere, because on a small map the
-centre cell's field is up to half a stride off the image's centre. The probe asks
-any network, and reads its last map by random projections of the channels (`jacobian.py`).
+centre cell's field is up to half a stride off the image's centre. The probe asks any network, and reads its
+last map by random projections of the channels (`jacobian.py`).
 """
 
 from collections.abc import Sequence

@@ -43,7 +43,8 @@ TEXTURE = Metric(
     f"share of right answers kept, {_GRID} x {_GRID} tiles shuffled, {_IMAGES} images at most, version 1",
     "share",
 )
-METRICS = (SHAPE_SHARE, SHAPE, TEXTURE)
+GREY = Metric("kept in grey", f"share of right answers kept, in grey, {_IMAGES} images at most, version 1", "share")
+METRICS = (SHAPE_SHARE, SHAPE, TEXTURE, GREY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Cues(ProbeResult):
     intact: Proportion  # accuracy
 
 
-def shape_texture(subject: Subject) -> tuple[ProbeResult, ProbeResult, ProbeResult]:
+def shape_texture(subject: Subject) -> tuple[ProbeResult, ...]:
     """Answer the same images without one cue each."""
     height, width = subject.size
     if height % _GRID or width % _GRID:
@@ -95,29 +96,29 @@ def _most_frequent(subject: Subject, intact: Bool[np.ndarray, " n"]) -> float:
 
 def _results(
     answers: dict[str, Bool[np.ndarray, " m"]], intact: Bool[np.ndarray, " n"], *, chance: float
-) -> tuple[ProbeResult, ProbeResult, ProbeResult]:
+) -> tuple[ProbeResult, ...]:
     kept = {name: accuracy(right) for name, right in answers.items()}
     note = f"naming one class keeps {100 * chance:.0f} %"
-    shape, texture = (
+    others = tuple(
         metric.found(share.value, (share.low, share.high), n=share.n, note=note)
-        for metric, share in ((SHAPE, kept["blurred"]), (TEXTURE, kept["shuffled"]))
+        for metric, share in ((SHAPE, kept["blurred"]), (TEXTURE, kept["shuffled"]), (GREY, kept["grey"]))
     )
     if max(kept["blurred"].low, kept["shuffled"].low) <= chance:
         share = SHAPE_SHARE.missing(
             f"neither cue alone keeps more right answers than naming one class, {100 * chance:.0f} %"
         )
-        return share, shape, texture
+        return share, *others
     both = np.stack((answers["blurred"], answers["shuffled"]), axis=1).astype(float)
 
     def of(rows: Float[np.ndarray, "m 2"]) -> float:
         return shape_share(float(rows[:, 0].mean()), float(rows[:, 1].mean()), chance)
 
     found = SHAPE_SHARE.found(of(both), bootstrap(both, of), n=len(both), note=note)
-    return Cues(**vars(found), kept=kept, chance=chance, intact=accuracy(intact)), shape, texture
+    return Cues(**vars(found), kept=kept, chance=chance, intact=accuracy(intact)), *others
 
 
-def _missing(note: str) -> tuple[ProbeResult, ProbeResult, ProbeResult]:
-    return SHAPE_SHARE.missing(note), SHAPE.missing(note), TEXTURE.missing(note)
+def _missing(note: str) -> tuple[ProbeResult, ...]:
+    return tuple(metric.missing(note) for metric in METRICS)
 
 
 PROBE = Probe(

@@ -22,7 +22,7 @@ from anmok.probes.result import Metric, ProbeResult
 from anmok.probes.subject import Subject
 from anmok.shapes import Images
 
-_IMAGES = 128
+_IMAGES = 96
 _AT_ONCE = 32
 
 _OFFSETS = f"random offsets up to 1/8 of the shorter side, mirrored border, {_IMAGES} images, version 1"

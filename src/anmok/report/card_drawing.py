@@ -12,10 +12,10 @@ from anmok.report.scale import Scale
 from anmok.report.svg import Canvas, circle, drawing, group, line, text
 
 _LEFT, _RIGHT, _STEP, _TOP = 170.0, 20.0, 46.0, 34.0
-_SPREAD = 9.0  # between the dots of a row, upward and downward
+_SPREAD = 5.0  # pixels up and down, between the first dot of a row and the last
 MOST = 6  # cards in one picture
 _STYLE = (
-    "text{font:12px sans-serif;fill:#1c2126}.tick{fill:#59616b}.grid{stroke:#d9d6cd}.whisker{stroke:currentColor;"
+    "text{font:12px sans-serif;fill:#1c2126}.tick,.hint{fill:#59616b}.grid{stroke:#d9d6cd}.whisker{stroke:currentColor;"
     "stroke-width:1.4}.dot{fill:currentColor}.n0{color:#0072b2}.n1{color:#d55e00}.n2{color:#009e73}.n3{color:#c46a9d}"
     ".n4{color:#8d6e00}.n5{color:#56b4e9}"
 )
@@ -58,11 +58,11 @@ def _row(row: CardRow, cards: Sequence[BiasCard], scale: Scale, y: float) -> lis
         text((scale.start, y + 21), row.ends[0], "tick"),
         text((scale.end, y + 21), row.ends[1], "tick", anchor="end"),
     ]
-    for i, card in enumerate(cards):
-        value = card.value(row.drawn.metric)
-        if not isnan(value):
-            parts.append(_dot(row, card, scale, y + _SPREAD * (i - (len(cards) - 1) / 2) / max(1, len(cards) - 1), i))
-    return parts
+    found = [(i, card) for i, card in enumerate(cards) if not isnan(card.value(row.drawn.metric))]
+    if not found:
+        parts.append(text(((scale.start + scale.end) / 2, y - 4), "not measured", "hint", anchor="middle"))
+    middle = (len(cards) - 1) / 2
+    return parts + [_dot(row, card, scale, y + _SPREAD * (i - middle) / max(1, middle), i) for i, card in found]
 
 
 def _dot(row: CardRow, card: BiasCard, scale: Scale, y: float, number: int) -> Markup:

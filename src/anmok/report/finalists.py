@@ -26,7 +26,7 @@ class Need:
     topic: str
     data: str  # what was measured of the images
     question: str  # what is asked of the models
-    models: tuple[str, ...]  # answers, in the order of the cards
+    models: tuple[str | Markup, ...]  # answers, in the order of the cards; why there is none shows on hovering
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def read_finalists(facts: Facts) -> Finalists | None:
     cards = tuple(found[model] for model in order)
     if not cards:
         return None
-    sizes = (Canvas("cards-wide", 720, 0), Canvas("cards-narrow", 420, 0))
+    sizes = (Canvas("cards-wide", 1100, 0), Canvas("cards-narrow", 420, 0))
     return Finalists(
         cards=cards,
         texts=tuple(map(card_text, cards)),
@@ -67,8 +67,8 @@ def _needs(facts: Facts, cards: Sequence[BiasCard]) -> list[Need | None]:
 
 
 _TEXTURE = ("answers kept when 4 x 4 tiles are shuffled", Cell("texture reliance", "{} %", 0))
-_LAYOUT = ("change when tiles are shuffled (0: blind to order)", Cell("permutation change", "{}"))
-_COLOUR = ("answers kept without colour and texture, as edges", Cell("shape reliance", "{} %", 0))
+_LAYOUT = ("answers kept when details are blurred", Cell("shape reliance", "{} %", 0))
+_COLOUR = ("answers kept in grey", Cell("kept in grey", "{} %", 0))
 
 
 def _cue(facts: Facts, cards: Sequence[BiasCard], cue: str, what: str, asked: tuple[str, Cell]) -> Need | None:
@@ -124,7 +124,9 @@ def _speed(facts: Facts, cards: Sequence[BiasCard]) -> Need:
 def _row(topic: str, data: str, asked: tuple[str, Cell], cards: Sequence[BiasCard]) -> Need:
     question, cell = asked
 
-    def told(card: BiasCard) -> str:
-        return DASH if isnan(card.value(cell.metric)) else cell.phrase(card.by_metric[cell.metric])
+    def told(card: BiasCard) -> str | Markup:
+        if isnan(card.value(cell.metric)):
+            return Markup('<span title="{}">{}</span>').format(card.reason(cell.metric), DASH)
+        return cell.phrase(card.by_metric[cell.metric])
 
     return Need(topic=topic, data=data, question=question, models=tuple(map(told, cards)))
