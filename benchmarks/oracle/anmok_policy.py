@@ -87,10 +87,10 @@ def _cost(kind: str) -> Cost:
 
 def once(policy: Policy) -> Policy:
     """Replay what differs only: a race draws nothing by lot, so that it is the same for the same seeds and budget."""
-    known: dict[tuple[str, int, float], tuple[Choice, float]] = {}
+    known: dict[tuple[str, int, float, frozenset[str]], tuple[Choice, float]] = {}
 
     def choose(session: Session) -> Choice:
-        key = session.data, session.turn, session.budget
+        key = session.data, session.turn, session.budget, frozenset(session.models)
         if key not in known:
             choice = policy(session)
             known[key] = choice, session.spent

@@ -1,6 +1,6 @@
 """Replay policies on the recorded truth: how much accuracy does each lose to the best model, and at what cost?
 
-    python benchmarks/oracle/replay.py [--replays 200] [--docs docs]
+    python benchmarks/oracle/replay.py [--replays 200] [--models 8] [--docs docs]
 
 Each data set is asked about as if it were new: a policy may know what was recorded of the others. Regret is the test
 accuracy of the best model minus that of the chosen one, each trained on all of the data, mean over seeds, in points.
@@ -35,17 +35,19 @@ class Contest(NamedTuple):
     policies: Mapping[str, Policy]
     budgets: Sequence[float] = BUDGETS
     replays: int = REPLAYS
+    models: int | None = None  # drawn by lot for each replay, the same for every policy; None: all
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=RECORDED)
     parser.add_argument("--replays", type=int, default=REPLAYS)
+    parser.add_argument("--models", type=int, help="race so many, drawn by lot for each replay: other winners, too")
     parser.add_argument("--docs", type=Path, help="renew oracle.md and oracle.svg there")
     arguments = parser.parse_args()
     policies = BASELINES | optuna_policies() | ANMOK
     truths = read_truths(arguments.table)
-    rows = replay(Contest(truths, policies, replays=arguments.replays))
+    rows = replay(Contest(truths, policies, replays=arguments.replays, models=arguments.models))
     summary = summarise(rows)
     found = "\n".join([describe_truth(truths), to_markdown(rows, summary), to_claims(summary)])
     print(found)
@@ -73,12 +75,15 @@ def replay(contest: Contest) -> pl.DataFrame:
             for number, (data, truth) in enumerate(contest.truths.items()):
                 past = {other: t for other, t in contest.truths.items() if other != data}
                 for turn in range(contest.replays):
-                    session = Session(truth, past, budget, np.random.default_rng((number, turn)))
+                    random, asked = np.random.default_rng((number, turn)), truth
+                    if contest.models:
+                        asked = truth.only(random.choice(sorted(truth.kinds), contest.models, replace=False).tolist())
+                    session = Session(asked, past, budget, random)
                     start = time.process_time()
                     choice = policy(session)
                     thought = time.process_time() - start
                     rows.append({"policy": name, "budget": budget, "data": data, "replay": turn, "thought": thought})
-                    rows[-1] |= judge(choice, session, truth)
+                    rows[-1] |= judge(choice, session, asked)
     return pl.DataFrame(rows, infer_schema_length=None)
 
 

@@ -1,8 +1,8 @@
 """The recorded truth, and what a policy may ask of it."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import lcm
 from pathlib import Path
@@ -50,6 +50,10 @@ class Truth:
     def turns(self) -> int:
         """How many replays can differ in which seed comes first."""
         return lcm(*(len(recorded) for recorded in self.trainings.values()))
+
+    def only(self, models: Collection[str]) -> "Truth":
+        """The same as if these alone had been recorded."""
+        return replace(self, kinds={m: kind for m, kind in self.kinds.items() if m in models})
 
     def seconds(self, model: str, fraction: float) -> float:
         """Mean over seeds."""

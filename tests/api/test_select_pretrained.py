@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 import anmok
@@ -26,6 +27,8 @@ from anmok.selection.select import select
 from anmok.selection.shortlisting import SHORTLIST_SECONDS, draw_up_shortlist
 from anmok.selection.sources import find_sources
 from anmok.selection.workers import Workers
+from anmok.training.depth import find_layers
+from oracles import reference
 
 
 def race(photos: Path, weights: Path, out: Path) -> Decision:
@@ -116,7 +119,7 @@ def make(num_classes, pretrained=False):
     return network
 
 def silent(num_classes, pretrained=False):
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes))
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes), nn.Softsign())
 """
 
 
@@ -134,9 +137,42 @@ def test_networks_from_elsewhere_bring_weights_of_their_own(
         assert row.note == "own_starts:make+own"
         (left_out,) = run.measurements.rows(metric="excluded")
         assert left_out.note.startswith("'own_starts:silent' has no method group_matcher, as networks of the zoo")
+        assert left_out.note.endswith("nor a linear layer that gives its logits.")
         network = open_material(run, 32, images.classes).classifier("own_starts:make")
     assert network.config.std == (0.229, 0.224, 0.225)
     assert network.backbone.state_dict()["stages.0.stages.0.1.bias"].eq(0.5).all()
+
+
+def test_models_of_transformers_bring_weights_of_their_own(photos: Path, tmp_path: Path) -> None:
+    """From folders, as the hub has them; the image size is the race's, not that of the weights."""
+    transformers = reference("transformers")
+    torch.manual_seed(0)
+    sizes = {"image_size": 64, "num_labels": 4, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vit = transformers.ViTConfig(**sizes, intermediate_size=32, patch_size=16)
+    resnet = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], num_labels=4)
+    paths = {name: tmp_path / name for name in ("resnet", "vit")}
+    transformers.ResNetForImageClassification(resnet).save_pretrained(paths["resnet"])
+    transformers.ViTForImageClassification(vit).save_pretrained(paths["vit"])
+    for path in paths.values():
+        (path / "preprocessor_config.json").write_text('{"image_mean": [0.5, 0.4, 0.3], "image_std": [0.3, 0.2, 0.1]}')
+    images, names = load_data(photos), [f"hf:{path}" for path in paths.values()]
+    with RunDirectory(tmp_path / "run") as run:
+        campaign = Campaign(Request(data="photos", pretrained=True), run, Silent())
+        found = find_sources(names, None)
+        assert draw_up_shortlist(found, images, prepare(images, campaign), campaign) == names
+        assert {row.subject: row.note for row in run.measurements.rows(metric=WEIGHTS)} == {
+            n: f"{n}+own" for n in names
+        }
+        network = open_material(run, 32, images.classes).classifier(names[1])
+    given = transformers.ViTForImageClassification.from_pretrained(paths["vit"]).state_dict()
+    learnt = {name.removeprefix("stages.0."): x for name, x in network.backbone.state_dict().items()}
+    assert {name for name in given if not given[name].equal(learnt.get(name, given[name][:0]))} == {
+        "classifier.weight", "classifier.bias", "vit.embeddings.position_embeddings",
+    }  # fmt: skip
+    layers = find_layers(network)
+    assert layers is not None
+    assert layers.last == 3
+    assert network.config.std == (0.3, 0.2, 0.1)
 
 
 def test_without_weights_there_is_nothing_to_race(photos: Path, tmp_path: Path) -> None:

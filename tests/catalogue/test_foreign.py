@@ -27,6 +27,9 @@ def make_sized(num_classes, img_size=48):
 def make_wide(num_classes):
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes + 1))
 
+def make_cooled(num_classes):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes), nn.Softsign())
+
 class Viewed(nn.Module):
     def __init__(self, num_classes):
         super().__init__()
@@ -149,8 +152,16 @@ def test_what_is_not_known_from_outside_is_refused(own):
     assert str(error.value) == outside
     model = create_model(name, num_classes=2, img_size=32)
     with pytest.raises(RequestError) as error:
-        model.forward_features(torch.zeros(1, 3, 32, 32))
-    assert str(error.value) == f"'{name}' has no method forward_features, as networks of the zoo and of timm have."
+        model.set_grad_checkpointing()
+    assert (
+        str(error.value) == f"'{name}' has no method set_grad_checkpointing, as networks of the zoo and of timm have."
+    )
+    with pytest.raises(RequestError) as error:
+        create_model(f"{own}:make_cooled", num_classes=2, img_size=32).forward_features(torch.zeros(1, 3, 32, 32))
+    assert str(error.value) == (
+        f"'{own}:make_cooled' has no method forward_features, as networks of the zoo and of timm have, nor a linear "
+        "layer that gives its logits."
+    )
     with pytest.raises(RequestError) as error:
         create_model(name, num_classes=0)
     assert str(error.value) == f"'{name}' shows logits only: got num_classes=0. Choose 1 or more."
@@ -159,6 +170,17 @@ def test_what_is_not_known_from_outside_is_refused(own):
     assert str(error.value) == f"Cards describe the models of the zoo: got '{name}'. `anmok models` lists them."
     with pytest.raises(SpecError, match="has no parameter pretrained: got pretrained=True"):
         create_model(name, pretrained=True, num_classes=2)
+
+
+def test_what_goes_into_the_last_layer_are_features(own):
+    model = create_model(f"{own}:make_any", num_classes=2, img_size=32).eval()
+    network, images = model.stages[0], torch.randn(3, 3, 32, 32)
+    features = model.forward_features(images)
+    torch.testing.assert_close(features, network[:4](images))
+    assert torch.equal(model.forward_head(features), model(images))
+    assert torch.equal(model.forward_head(features, pre_logits=True), features)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert list(model.group_matcher()) == ["0", "1"]  # the convolution and its norm; the last layer is the head
 
 
 def test_looking_draws_no_random_numbers(own):

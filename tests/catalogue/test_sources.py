@@ -75,13 +75,44 @@ def test_models_of_transformers_come_by_folder_with_their_own_weights(folder):
     assert create_model(f"hf:{folder}", pretrained=True, num_classes=3, img_size=32)(images).shape == (2, 3)
 
 
+def test_position_embeddings_of_transformers_are_resampled_as_theirs_are(folder):
+    theirs = reference("transformers").ViTForImageClassification.from_pretrained(folder).eval()
+    images = torch.randn(2, 3, 48, 48)
+    model = create_model(f"hf:{folder}", pretrained=True, img_size=48).eval()
+    expected = theirs(images, interpolate_pos_encoding=True).logits
+    torch.testing.assert_close(model(images), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_models_of_transformers_show_what_goes_into_their_last_layer_and_the_depth_of_the_others(folder):
+    theirs = reference("transformers").ViTForImageClassification.from_pretrained(folder).eval()
+    model = create_model(f"hf:{folder}", pretrained=True).eval()
+    images = torch.randn(2, 3, 32, 32)
+    features = model.forward_features(images)
+    torch.testing.assert_close(features, theirs.vit(images).last_hidden_state[:, 0])
+    assert torch.equal(model.forward_head(features, pre_logits=True), features)
+    torch.testing.assert_close(model.forward_head(features), theirs(images).logits)
+    layers = find_layers(model)
+    numbers = {name.removeprefix("stages.0.vit."): number for name, number in layers.numbers.items()}
+    assert numbers["embeddings.cls_token"] == numbers["embeddings.patch_embeddings.projection.weight"] == 0
+    blocks = numbers.keys() - layers.head
+    assert [{numbers[name] for name in blocks if f".{i}." in name} for i in range(2)] == [{1}, {2}]
+    assert numbers["layernorm.weight"] == 2
+    assert layers.head == {"stages.0.classifier.weight", "stages.0.classifier.bias"}
+    assert layers.last == 3
+
+
 def test_what_transformers_cannot_give_is_one_sentence(folder, tmp_path):
+    transformers = reference("transformers")
+    config = transformers.BeitConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8,
+        num_labels=4, use_relative_position_bias=True, out_indices=[0],
+    )  # fmt: skip
+    beit = tmp_path / "beit"
+    transformers.BeitForImageClassification(config).save_pretrained(beit)
     with pytest.raises(WeightsError) as error:
-        create_model(f"hf:{folder}", pretrained=True, img_size=40)
-    assert str(error.value) == (
-        f"The weights of 'hf:{folder}' do not fit a network for 40 x 40 pixels: 'vit.embeddings.position_embeddings' "
-        "would be random. Choose the size that they were trained with."
-    )
+        create_model(f"hf:{beit}", pretrained=True, img_size=40)
+    assert str(error.value).startswith(f"The weights of 'hf:{beit}' do not fit a network for 40 x 40 pixels: 'beit.")
+    assert str(error.value).endswith("' would be random. Choose the size that they were trained with.")
     with pytest.raises(UnknownNameError) as error:
         require_model(f"hf:{tmp_path}")
     assert str(error.value).startswith(f"transformers finds no model '{tmp_path}' (")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anmok.selection.curves import CurvePoint, Hearsay, LearningCurve, training_variance, weigh
+from anmok.selection.curves import NOISE, CurvePoint, Hearsay, LearningCurve, training_variance, weigh
 from anmok.selection.families import SHAPES
 
 N = 3200
@@ -48,10 +48,18 @@ def test_the_interval_narrows_with_every_point_and_widens_beyond_them() -> None:
 
 
 def test_another_seed_on_the_same_images_is_a_point_of_its_own() -> None:
-    once = [CurvePoint(images=400, accuracy=0.6, measured_on=300)]
+    once = (CurvePoint(images=400, accuracy=0.6, measured_on=300),)
     variances = [weigh(once * k, 400, Hearsay()).variance for k in (1, 2, 4)]
     assert variances[1] == pytest.approx(variances[0] / 2, rel=0.1)
     assert variances[2] == pytest.approx(variances[0] / 4, rel=0.1)
+
+
+def test_seeds_differ_less_the_more_images_they_share() -> None:
+    variances = [NOISE.seed(n, N) for n in (N / 16, N / 8, N / 4, N / 2, N)]
+    assert variances == sorted(variances, reverse=True)
+    assert variances[-1] == NOISE.order**2
+    assert NOISE.seed(10 * N, N) == NOISE.order**2
+    assert NOISE.seed(100, 400) == pytest.approx(NOISE.order**2 + NOISE.sampling**2 * (1 / 100 - 1 / 400) ** 0.5)
 
 
 def test_a_curve_that_falls_is_read_with_a_wider_interval() -> None:
@@ -122,5 +130,5 @@ def test_an_objective_that_varies_more_makes_points_and_promises_less_certain() 
     seen = [CurvePoint(images=n, accuracy=a, measured_on=500) for n, a in ((200, 0.5), (800, 0.7))]
     varied = [replace(point, dispersion=4.0) for point in seen]
     usual, wide = (LearningCurve(points, N, seed=0).expect(N) for points in (seen, varied))
-    assert training_variance(varied[0]) == pytest.approx(4 * training_variance(seen[0]))
+    assert training_variance(varied[0], N) == pytest.approx(4 * training_variance(seen[0], N))
     assert wide.high - wide.low > 1.3 * (usual.high - usual.low)

@@ -7,7 +7,8 @@ import torch
 from anmok.errors import RequestError, RunDirectoryError
 from anmok.evaluation.device_costs import MACHINE, DeviceCosts, Runtime
 from anmok.evaluation.measurements import Measurement
-from anmok.selection.meter import FileMeter, Meter, TorchMeter
+from anmok.selection import meter
+from anmok.selection.meter import FileMeter, Meter, TorchMeter, require_energy
 from device_costs import PI, row
 from random_classifiers import random_classifier
 
@@ -28,12 +29,46 @@ def test_what_is_measured_here_takes_the_threads_it_is_given_and_gives_them_back
     assert (TorchMeter().machine, TorchMeter().device.runtime) == ("", Runtime.TORCH)
 
 
+class Every:
+    """A counter that goes on by 2 J each time it is read."""
+
+    def __init__(self) -> None:
+        self.shown = 0.0
+
+    def read(self) -> float:
+        self.shown += 2.0
+        return self.shown
+
+
+def test_energy_is_measured_where_a_counter_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter, "open_counter", lambda device: Every())
+    (reading,) = TorchMeter()([random_classifier()])
+    assert reading.energy is not None
+    assert 0 < reading.energy <= 2000.0  # mJ of as many images as were answered meanwhile
+    require_energy(TorchMeter())
+
+
+def test_energy_that_cannot_be_read_is_refused_by_who_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(device: torch.device) -> Every:
+        raise RequestError("Energy cannot be read here.")
+
+    monkeypatch.setattr(meter, "open_counter", closed)
+    (reading,) = TorchMeter()([random_classifier()])
+    assert reading.energy is None
+    with pytest.raises(RequestError, match=r"^Energy cannot be read here\.$"):
+        require_energy(TorchMeter())
+    with pytest.raises(
+        RequestError, match=r"^--prefer energy is measured on this machine, in PyTorch\. Leave out --dev"
+    ):
+        require_energy(file_meter("vit_nano"))
+
+
 def test_what_was_measured_elsewhere_is_looked_up() -> None:
-    meter = file_meter("vit_nano", "mlp_nano")
-    assert isinstance(meter, Meter)
-    (reading,) = meter([random_classifier("mlp_nano")])
+    elsewhere = file_meter("vit_nano", "mlp_nano")
+    assert isinstance(elsewhere, Meter)
+    (reading,) = elsewhere([random_classifier("mlp_nano")])
     assert (reading.latency.p50, reading.latency.p95, reading.latency.n, reading.memory) == (2.0, 2.5, 60, 8.0)
-    assert meter.machine == "Raspberry Pi 5"
+    assert elsewhere.machine == "Raspberry Pi 5"
 
 
 def test_models_that_were_not_measured_come_with_the_command_that_does_it() -> None:
@@ -66,17 +101,17 @@ def test_a_file_with_further_rows_is_no_other_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "meter",
+    "changed",
     [
         file_meter("vit_nano"),
         FileMeter(DeviceCosts(PI, (row("mlp_nano", latency_ms=2.4),)), Path("runs/pi.json")),
         FileMeter(DeviceCosts(replace(PI, processor="Raspberry Pi 4"), (row("mlp_nano"),)), Path("runs/pi.json")),
     ],
 )
-def test_a_file_that_changed_under_a_run_is_refused(meter: FileMeter) -> None:
+def test_a_file_that_changed_under_a_run_is_refused(changed: FileMeter) -> None:
     message = (
         r"^'runs/pi\.json' has changed since this run took the latency of mlp_nano\.our_weights from it, 2 ms\. "
         r"Choose another --out, or the file as it was\.$"
     )
     with pytest.raises(RunDirectoryError, match=message):
-        meter.check_unchanged([LATENCY])
+        changed.check_unchanged([LATENCY])

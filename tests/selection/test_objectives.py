@@ -39,7 +39,7 @@ N = 600
 
 
 def cost(latency: float = 1.0, **others: Any) -> Cost:
-    given = {"params": 1_000_000, "macs": 10_000_000, "memory": 5.0, "seconds_per_image": 1e-3} | others
+    given = {"params": 1_000_000, "macs": 10_000_000, "memory": 5.0, "seconds_per_image": 1e-3, "energy": 6.0} | others
     return Cost(kind=Kind.CNN, latency=latency, precision=Precision.FP32, **given)
 
 
@@ -110,6 +110,7 @@ def test_every_sentence_names_the_objective() -> None:
         (Preference.PARAMS, {"params": 500_000}, "0.5 times the number of parameters of"),
         (Preference.MEMORY, {"memory": 2.5}, "0.5 times the memory of"),
         (Preference.TRAINING, {"seconds_per_image": 5e-4}, "0.5 times the training time of"),
+        (Preference.ENERGY, {"energy": 3.0}, "0.5 times the energy of"),
     ],
 )
 def test_of_tied_models_the_preferred_cost_decides(
@@ -185,7 +186,7 @@ def test_a_wish_for_the_usual_is_none(tmp_path: Path) -> None:
     [
         ("f1", None, r"^--objective takes accuracy, balanced-accuracy, macro-f1 or top5: got 'f1'\.$"),
         ("avoided-cost", None, r"^--objective takes .*: got 'avoided-cost'\.$"),
-        (None, "energy", r"^--prefer takes latency, params, memory or training: got 'energy'\.$"),
+        (None, "size", r"^--prefer takes latency, params, memory, training or energy: got 'size'\.$"),
         ("top5", None, r"^--objective top5 needs more than 5 classes: with 3 every answer is among the first 5\."),
     ],
 )

@@ -14,8 +14,10 @@ from anmok.selection.plan import (
     Extent,
     epochs_at,
     final_epochs,
+    final_seconds,
     make_plan,
     race_fractions,
+    trial_seconds,
 )
 from anmok.training.recipe import Precision
 
@@ -49,6 +51,21 @@ def test_more_time_means_longer_training_of_all() -> None:
     lengths = [p.epochs for p in plans]
     assert lengths == sorted(set(lengths))
     assert plans[-1].epochs == EPOCHS[-1]
+
+
+def test_the_forecast_says_what_it_is_of() -> None:
+    plan = make_plan(COSTS, EXTENT, 4)
+    parts = [sum(trial_seconds(COSTS[m], f, 4, EXTENT) for m in COSTS) for f in plan.fractions]
+    slowest = [trial_seconds(COSTS["large_cnn"], f, 4, EXTENT) for f in plan.fractions]
+    shares = [1.0, 1.0, 0.5, 0.5, 0.5]
+    race = sum(max(share * part / 2, alone) for share, part, alone in zip(shares, parts, slowest, strict=True))
+    assert plan.forecast_seconds == pytest.approx(race + final_seconds(COSTS, plan.models, 4, EXTENT))
+    said = plan.describe(1800.0)
+    assert said.endswith(
+        "for 5 models on 2 parts of the data, half of them on all 5, with 4 epochs on all of it, and a final training; "
+        "budget 30 m"
+    )
+    assert "half" not in make_plan(COSTS, replace(EXTENT, train_images=40, final_images=50), 4).describe(1800.0)
 
 
 def test_fine_tuning_is_shorter() -> None:

@@ -95,6 +95,16 @@ def test_training_everything_finds_the_best_of_what_it_sees():
     assert asked.spent == truth.exhaustive == 9
 
 
+def test_models_drawn_by_lot_are_judged_among_themselves():
+    truth = made_up(a=0.5, b=0.6, c=0.9)
+    assert truth.only({"a", "b"}).regret("b") == 0
+    assert truth.only({"a", "b"}).exhaustive == 6
+    contest = Contest({"x": truth}, {"all": train_everything}, budgets=(ANY,), replays=20, models=2)
+    rows = replay(contest)
+    assert rows["regret"].max() == 0
+    assert set(rows["model"]) == {"b", "c"}
+
+
 def test_a_rung_is_cut_short_by_the_budget():
     asked = session(made_up(a=0.5, b=0.8, c=0.6), budget=2.5 / 9)
     assert one_rung(0.5)(asked).model in asked.models[:2]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from math import nan
 
 from anmok.backbone import Kind
 from anmok.selection.curves import Expectation
@@ -10,7 +11,10 @@ from anmok.selection.pareto import unbeaten
 from anmok.selection.plan import Cost
 from anmok.training.recipe import Precision
 
-COST = Cost(kind=Kind.CNN, params=100, macs=1, latency=1.0, memory=1.0, seconds_per_image=1.0, precision=Precision.FP32)
+COST = Cost(
+    kind=Kind.CNN, params=100, macs=1, latency=1.0, memory=1.0, seconds_per_image=1.0, energy=1.0,
+    precision=Precision.FP32,
+)  # fmt: skip
 
 
 def candidate(model: str, score: float, **costs: float) -> Candidate:
@@ -19,7 +23,7 @@ def candidate(model: str, score: float, **costs: float) -> Candidate:
     return Candidate(model=model, status=Status.TIED, note="", cost=cost, expected=expected)
 
 
-def test_each_of_the_five_keeps_a_model_on_the_front() -> None:
+def test_each_of_the_six_keeps_a_model_on_the_front() -> None:
     best = candidate("best", 0.9)
     others = [
         candidate("better", 0.91, latency=9.0, params=900, memory=9.0, seconds_per_image=9.0),
@@ -27,9 +31,16 @@ def test_each_of_the_five_keeps_a_model_on_the_front() -> None:
         candidate("smaller", 0.5, latency=9.0, params=90, memory=9.0, seconds_per_image=9.0),
         candidate("slimmer", 0.5, latency=9.0, params=900, memory=0.9, seconds_per_image=9.0),
         candidate("quicker to train", 0.5, latency=9.0, params=900, memory=9.0, seconds_per_image=0.9),
+        candidate("thriftier", 0.5, latency=9.0, params=900, memory=9.0, seconds_per_image=9.0, energy=0.9),
     ]
     assert unbeaten([best, *others]) == ("best", *(c.model for c in others))
     assert unbeaten([best, candidate("beaten", 0.9, latency=1.1), candidate("twin", 0.9)]) == ("best", "twin")
+
+
+def test_energy_counts_only_where_that_of_all_is_known() -> None:
+    dark, thrifty = candidate("dark", 0.9, energy=nan), candidate("thrifty", 0.8, energy=0.1)
+    assert unbeaten([dark, thrifty]) == ("dark",)
+    assert unbeaten([candidate("lit", 0.9), thrifty]) == ("lit", "thrifty")
 
 
 def test_the_front_is_who_is_not_beaten_by_anybody() -> None:

@@ -107,7 +107,7 @@ def _groups(configs: Sequence[ClassifierConfig], watching: Observer) -> Iterator
 
 
 def _measure(group: Sequence[ImageClassifier], meter: Meter) -> Iterator[DeviceCost]:
-    for classifier, (latency, memory) in zip(group, meter(group), strict=True):
+    for classifier, (latency, memory, _) in zip(group, meter(group), strict=True):
         config = classifier.config
         yield DeviceCost(
             model=config.model,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from anmok.backbone import Architecture, Backbone, FeatureShape, Kind, Paper, Spec
 from anmok.backbone.evaluating import evaluating
+from anmok.catalogue.last_layer import LastLayer, depth_patterns, find_last_layer, input_of, logits_of
 from anmok.catalogue.makers import FAULTS, Wishes, reason
 from anmok.catalogue.mixing import measure_kind
 from anmok.catalogue.sources import find_maker
@@ -43,7 +44,8 @@ class Foreign(Backbone):
 
     Every image size is tried once, on blank images and apart from the training, before the first images of that size
     go in: so that what the network raises there is about the size. What a network of timm knows beside its logits -
-    features, the depth of its parameters - is passed on.
+    features, the depth of its parameters - is passed on; of others it is what goes into the last layer, and the order
+    of their parameters.
     """
 
     def __init__(self, spec: ForeignSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
@@ -59,28 +61,39 @@ class Foreign(Backbone):
         self.stages = nn.ModuleList([network])
         self._known = maker.preprocessing() if spec.pretrained else {}
         self._taken: set[tuple[int, int]] = set()
+        self._found: str | None = None  # name of the last layer, when it was looked for
         if not any(p.is_meta for p in network.parameters()):
             self._try(*spec.img_size)
 
     def forward(self, images: Images) -> Float[Tensor, "b ..."]:
         """Logits."""
-        return _logits(self._run(self.stages[0])(self._begin(images)))
+        return logits_of(self._run(self.stages[0])(self._begin(images)))
 
     def forward_features(self, images: Images) -> Float[Tensor, "b ..."]:
-        """What the network itself calls so; raises `RequestError` where it calls nothing so."""
-        return self._own("forward_features")(self._begin(images))
+        """What the network itself calls so, else what goes into its last layer; `RequestError` where it has neither."""
+        images = self._begin(images)
+        if self._knows("forward_features"):
+            return self._own("forward_features")(images)
+        return input_of(self._last("forward_features").module, self.stages[0], images)
 
     def forward_head(self, x: Float[Tensor, "b ..."], pre_logits: bool = False) -> Float[Tensor, "b ..."]:  # noqa: FBT001, FBT002 - timm's
-        """What the network itself calls so; raises `RequestError` where it calls nothing so."""
-        return self._own("forward_head")(x, pre_logits=pre_logits)
+        """What the network itself calls so, else the last layer alone; `RequestError` where it has neither."""
+        if self._knows("forward_head"):
+            return self._own("forward_head")(x, pre_logits=pre_logits)
+        last = self._last("forward_head").module
+        return x if pre_logits else last(x)
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:  # noqa: FBT001, FBT002 - timm's
         """As the network itself does it."""
         self._own("set_grad_checkpointing")(enable)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - timm's
-        """The network's own patterns, for the names that its parameters have here."""
-        patterns = self._own("group_matcher")(coarse=coarse)
+        """The network's own patterns, else those of `depth_patterns`, for the names that its parameters have here."""
+        if self._knows("group_matcher"):
+            patterns = self._own("group_matcher")(coarse=coarse)
+        else:
+            names = [name for name, _ in self.stages[0].named_parameters()]
+            patterns = depth_patterns(names, self._last("group_matcher").name)
         return {group: _inside(given) for group, given in patterns.items()}
 
     @property
@@ -95,6 +108,23 @@ class Foreign(Backbone):
             self._try(*images.shape[2:])
         return super()._begin(images)
 
+    def _knows(self, method: str) -> bool:
+        return hasattr(self.stages[0], method)
+
+    def _last(self, method: str) -> LastLayer:
+        """Stands in for a method that the network lacks; raises `RequestError` where no linear layer comes last."""
+        network = self.stages[0]
+        if self._found is None:
+            with torch.random.fork_rng(devices=[]), evaluating(self):
+                found = find_last_layer(network, self._blank(*self.spec.img_size))
+            self._found = found.name if found else ""
+        if not self._found:
+            raise RequestError(
+                f"'{self._name}' has no method {method}, as networks of the zoo and of timm have, nor a linear layer "
+                "that gives its logits."
+            )
+        return LastLayer(self._found, network.get_submodule(self._found))  # type: ignore[arg-type]
+
     def _own(self, method: str) -> Any:
         found = getattr(self.stages[0], method, None)
         if found is None:
@@ -103,15 +133,14 @@ class Foreign(Backbone):
 
     def _try(self, height: int, width: int) -> None:
         """Look at what blank images give; raises `ImageSizeError` where they are refused."""
-        like = next(self.parameters(), torch.empty(0))
-        blank = torch.zeros(2, self.in_chans, height, width, device=like.device, dtype=like.dtype)
+        blank = self._blank(height, width)
         with (
             torch.no_grad(),
             torch.random.fork_rng(devices=[]),
             evaluating(self),
             self._faults_are_about(height, width),
         ):
-            logits = _logits(self.stages[0](blank.contiguous(memory_format=torch.channels_last)))
+            logits = logits_of(self.stages[0](blank))
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         if shape != (2, self.num_classes):
             raise RequestError(
@@ -119,6 +148,11 @@ class Foreign(Backbone):
                 f"got {shape}. Mend it."
             )
         self._taken.add((height, width))
+
+    def _blank(self, height: int, width: int) -> Tensor:
+        like = next(self.parameters(), torch.empty(0))
+        blank = torch.zeros(2, self.in_chans, height, width, device=like.device, dtype=like.dtype)
+        return blank.contiguous(memory_format=torch.channels_last)
 
     @contextmanager
     def _faults_are_about(self, height: int, width: int) -> Iterator[None]:
@@ -159,11 +193,6 @@ def _architecture(name: str, kind: Kind) -> Architecture:
     """Nothing is known of its paper, nor of what it takes for granted: cards are of the zoo's models."""
     paper = Paper(title=name, authors="unknown", year=0)
     return Architecture(model=Foreign, kind=kind, paper=paper, bias="Not known.", presets={}, ours={})
-
-
-def _logits(output: Any) -> Any:
-    """Some networks wrap their logits, together with more."""
-    return getattr(output, "logits", output)
 
 
 def _inside(given: Any) -> Any:

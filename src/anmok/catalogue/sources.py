@@ -17,6 +17,7 @@ from torch import nn
 from anmok.catalogue.fetch import fetch_from_hub
 from anmok.catalogue.makers import FAULTS, Maker, Wishes, call_with, no_parameter, reason, require_package
 from anmok.errors import RequestError, UnknownNameError, WeightsError
+from anmok.zoo.vit import resample_positions
 
 
 @cache
@@ -83,7 +84,24 @@ class _Transformers(Maker):
         return kind.from_config(config, trust_remote_code=False, dtype=torch.float32)
 
     def _with_weights(self, config: Any, wishes: Wishes) -> nn.Module:
-        """With the published weights, from safetensors alone; only a head for other classes may be random."""
+        """With the published weights: a head for other classes is random, position embeddings are resampled."""
+        network, info = self._load(config)
+        new = {*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])}
+        random = [n for n, p in network.named_parameters() if n in new and p.shape[0] != wishes.num_classes]
+        if random and all(name.endswith("position_embeddings") for name in random):
+            random = self._resample(random, network, wishes)
+        if random:
+            raise WeightsError(
+                f"The weights of '{self._name}' do not fit a network for {wishes.img_size[0]} x {wishes.img_size[1]} "
+                f"pixels: '{random[0]}' would be random. Choose the size that they were trained with."
+            )
+        return network.train()
+
+    def _load(self, config: Any) -> tuple[nn.Module, dict[str, Any]]:
+        """From safetensors alone, and what did not fit, which transformers would warn of."""
+        logging = self._library.logging
+        before = logging.get_verbosity()
+        logging.set_verbosity_error()
         try:
             network, info = self._library.AutoModelForImageClassification.from_pretrained(
                 self._source, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True,
@@ -91,14 +109,23 @@ class _Transformers(Maker):
             )  # fmt: skip
         except FAULTS as error:
             raise WeightsError(f"The weights of '{self._name}' cannot be read ({reason(error)}).") from error
-        new = {*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])}
-        random = [n for n, p in network.named_parameters() if n in new and p.shape[0] != wishes.num_classes]
-        if random:
-            raise WeightsError(
-                f"The weights of '{self._name}' do not fit a network for {wishes.img_size[0]} x {wishes.img_size[1]} "
-                f"pixels: '{random[0]}' would be random. Choose the size that they were trained with."
-            )
-        return network.train()
+        finally:
+            logging.set_verbosity(before)
+        return network, info
+
+    def _resample(self, names: list[str], network: nn.Module, wishes: Wishes) -> list[str]:
+        """Bring position embeddings to another grid of patches; returns the names of those that are of no such grid."""
+        patch = getattr(self._config, "patch_size", None)
+        if not isinstance(patch, int) or self.size is None:
+            return names
+        known = self._load(self._config)[0].state_dict()
+        height, width = (side // patch for side in wishes.img_size)
+        for name in names:
+            positions = resample_positions(known[name], (self.size // patch,) * 2, (height, width))
+            if positions.shape != network.get_parameter(name).shape:
+                return names
+            network.get_parameter(name).data.copy_(positions)
+        return []
 
     def preprocessing(self) -> dict[str, Any]:
         mixin = importlib.import_module("transformers.image_processing_base").ImageProcessingMixin
@@ -115,22 +142,11 @@ class _Transformers(Maker):
 class _Module(Maker):
     def __init__(self, name: str, attribute: str) -> None:
         self._name, module = name, name.partition(":")[0]
-        if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        if not _is_reference(module, attribute):
             raise UnknownNameError(
                 f"A model from elsewhere is named timm:NAME, hf:ID or module:callable: got '{name}'. Check the name."
             )
-        with _current_folder() as folder:
-            try:
-                found = getattr(importlib.import_module(module), attribute, None)
-            except FAULTS as error:
-                if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
-                    raise UnknownNameError(
-                        f"'{name}' needs the module {module}, which is neither installed nor in '{folder}'. "
-                        "Repeat this in the folder where it lies."
-                    ) from None
-                raise RequestError(f"'{name}' cannot be imported ({reason(error)}). Mend {module}.") from error
-        if not callable(found):
-            raise UnknownNameError(f"The module {module} has no callable '{attribute}'. Check the name '{name}'.")
+        found = find_callable(name)
         self._make: Callable[..., Any] = found
         size = _defaults(found).get("img_size")
         self.size = size if isinstance(size, int) else None
@@ -141,6 +157,35 @@ class _Module(Maker):
         if not isinstance(network, nn.Module):
             raise RequestError(f"'{self._name}' must make a torch.nn.Module: got {type(network).__name__}.")
         return network
+
+
+def find_callable(name: str) -> Callable[..., Any]:
+    """What 'module:callable' names, in an installed module or one of the current folder.
+
+    Raises:
+        RequestError: the module cannot be imported.
+        UnknownNameError: there is no such module, or nothing callable of that name in it.
+    """
+    module, _, attribute = name.partition(":")
+    if not _is_reference(module, attribute):
+        raise UnknownNameError(f"What is the user's own is named module:callable: got '{name}'. Check the name.")
+    with _current_folder() as folder:
+        try:
+            found = getattr(importlib.import_module(module), attribute, None)
+        except FAULTS as error:
+            if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+                raise UnknownNameError(
+                    f"'{name}' needs the module {module}, which is neither installed nor in '{folder}'. "
+                    "Repeat this in the folder where it lies."
+                ) from None
+            raise RequestError(f"'{name}' cannot be imported ({reason(error)}). Mend {module}.") from error
+    if not callable(found):
+        raise UnknownNameError(f"The module {module} has no callable '{attribute}'. Check the name '{name}'.")
+    return found
+
+
+def _is_reference(module: str, attribute: str) -> bool:
+    return all(part.isidentifier() for part in (*module.split("."), attribute))
 
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:

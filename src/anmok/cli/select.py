@@ -23,7 +23,7 @@ def select(  # noqa: PLR0913 - one argument for each option
     experience: Path | None = None,
     objective: Literal["accuracy", "balanced-accuracy", "macro-f1", "top5"] | None = None,
     costs: Path | None = None,
-    prefer: Literal["latency", "params", "memory", "training"] = "latency",
+    prefer: Literal["latency", "params", "memory", "training", "energy"] = "latency",
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -67,7 +67,8 @@ def select(  # noqa: PLR0913 - one argument for each option
         CSV file that says what errors cost, to compare models by that: columns true,predicted,cost, or class,cost
         for every error on a class; errors that it does not name cost 1.
     prefer
-        The cost by which the cheapest of equally good models is taken: latency, params, memory or training.
+        The cost by which the cheapest of equally good models is taken: latency, params, memory, training, or energy
+        where this machine's counters can be read (Linux powercap, NVML).
     engine
         Where trainings run: local, in processes of this machine, or ray (pip install 'anmok[ray]'), on the cluster that
         RAY_ADDRESS names or on one that is started here. All machines must see the run directory: put --out on a file

@@ -104,7 +104,8 @@ def _worth(
     every = [*running, *tasks]
     results = np.stack([belief.curves[t.model].draws(t.fraction * evidence.train_images) for t in every])
     width = 4 * evidence.dispersion * results.mean(1) * (1 - results.mean(1))
-    luck = width * (NOISE.seed**2 + (1 - NOISE.lasting) / (4 * max(evidence.judged_on, 1)))
+    seeds = np.array([NOISE.seed(t.fraction * evidence.train_images, evidence.train_images) for t in every])
+    luck = width * (seeds + (1 - NOISE.lasting) / (4 * max(evidence.judged_on, 1)))
     law = width * (NOISE.law * np.log2([t.fraction for t in every])) ** 2  # what a part of the data cannot tell
     joint = np.concatenate([results, final])
     centred = joint - joint.mean(1, keepdims=True)

@@ -40,7 +40,7 @@ class Belief:
         """
         self.images = images
         self.models = tuple(sorted({*points, *models}))
-        alone = {m: weigh(points[m], images, NOTHING) for m in self.models if points.get(m)}
+        alone = {m: weigh(tuple(points[m]), images, NOTHING) for m in self.models if points.get(m)}
         known = prior or {}
         offsets = {m: known.get(m, (0.0, _SPREAD)) for m in self.models}
         steps = {m: len({p.images for p in points[m]}) for m in alone}

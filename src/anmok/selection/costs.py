@@ -25,13 +25,13 @@ _STEPS = 6  # of training, after as many to warm up
 
 
 def measure_costs(models: Sequence[str], material: Material, meter: Meter) -> list[Measurement]:
-    """Parameters and MACs, and what the meter tells of latency and memory; nothing else should run meanwhile."""
+    """Parameters and MACs, and what the meter tells: latency, memory, energy. Nothing else should run meanwhile."""
     side = material.pixels.shape[-1]
     networks = [ImageClassifier(material.config(model)).eval() for model in models]
     size: dict[str, Scalar] = {"image_size": side}
     where = size | meter.device.conditions | ({MACHINE: meter.machine} if meter.machine else {})
     rows = []
-    for model, network, (latency, memory) in zip(models, networks, meter(networks), strict=True):
+    for model, network, (latency, memory, energy) in zip(models, networks, meter(networks), strict=True):
         kind = Measurement(subject=model, metric=KIND, value=1.0, note=_kind(model), conditions=size)
         base = replace(kind, note="")
         read = replace(base, conditions=where)
@@ -42,6 +42,8 @@ def measure_costs(models: Sequence[str], material: Material, meter: Meter) -> li
             replace(read, metric="latency", value=latency.p50, high=latency.p95, n=latency.n, unit="ms"),
             replace(read, metric="memory", value=memory, unit="MiB"),
         ]
+        if energy is not None:
+            rows.append(replace(read, metric="energy", value=energy, unit="mJ"))
     return rows
 
 

@@ -8,12 +8,14 @@ for instance, is taken to be so much noisier that the best law does, which widen
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from anmok.selection.families import SHAPES, START
+from anmok.selection.families import SHAPES, START, ratios_at
 
 DRAWS = 2000
 
@@ -41,14 +43,21 @@ class Expectation:
 class Noise(NamedTuple):
     """How far a measured accuracy lies from the one that is meant; standard deviations where p = 1/2.
 
-    Calibrated on recorded curves; all shrink with sqrt(4 p (1 - p)) as the accuracy p nears 0 or 1.
+    Estimated from recorded trainings (by benchmarks/oracle/noise.py, but `law` and `common`); all shrink with
+    sqrt(4 p (1 - p)) as the accuracy p nears 0 or 1.
     """
 
-    seed: float = 0.022  # of one training among trainings with other seeds
+    order: float = 0.005  # of one training among others on the same images: of its start and the images' order
+    sampling: float = 0.095  # likewise on as many other images; times (1 / n - 1 / N)^(1/4) for n images of N
     law: float = 0.015  # of a curve from the best law, for each doubling of the images beyond those seen
-    lasting: float = 0.6  # share of the binomial variance of the judging images that another seed does not change
+    lasting: float = 0.69  # share of the binomial variance of the judging images that another seed does not change
+    alike: float = 0.58  # share of that which is common to all models: they err on the same images
     flattery: float = 0.5  # standard errors by which the best of several looks at the judging images is too high
-    common: float = 0.35  # share of what is unknown at full data that is common to all models of one data set
+    common: float = 0.35  # share of what else is unknown at full data that is common to all models of one data set
+
+    def seed(self, images: float, of: int) -> float:
+        """Variance from one seed to another, where p = 1/2: seeds share their images only where all are used."""
+        return self.order**2 + self.sampling**2 * sqrt(max(1 / images - 1 / of, 0.0))
 
 
 NOISE = Noise()
@@ -80,24 +89,25 @@ class Posterior:
     spread: Float[np.ndarray, " cells"]
     rises: Float[np.ndarray, " cells"]  # of logit(accuracy) over the four doublings up to there
 
-    @property
+    @cached_property
     def rise(self) -> tuple[float, float]:
         """Mean and variance."""
         mean = float(self.weights @ self.rises)
         return mean, float(self.weights @ (self.rises - mean) ** 2)
 
-    @property
+    @cached_property
     def accuracy(self) -> float:
         """Mean at the reference number of images."""
         return 1 - float(self.weights @ self.middle)
 
-    @property
+    @cached_property
     def variance(self) -> float:
         """Of that accuracy."""
         return float(self.weights @ (self.spread**2 + (1 - self.middle - self.accuracy) ** 2))
 
 
-def weigh(points: Sequence[CurvePoint], images: int, before: Hearsay) -> Posterior:
+@lru_cache(maxsize=1024)  # a race reads the curves again after each training, which adds a point to one of them
+def weigh(points: tuple[CurvePoint, ...], images: int, before: Hearsay) -> Posterior:
     """Weigh all laws by the points; `images` is the reference.
 
     A law counts by the misfit of the points, by how far the error and the rise that it implies lie from what was
@@ -105,9 +115,9 @@ def weigh(points: Sequence[CurvePoint], images: int, before: Hearsay) -> Posteri
     narrowly it determines the error. Where even the best law misfits, variances grow until it does not, those of points
     far from the reference the most: what happens there tells the least about it.
     """
-    ratios = SHAPES.ratios(np.array([p.images for p in points]) / images)
+    ratios = np.array([ratios_at(p.images / images) for p in points]).reshape(-1, len(START)).T
     error = np.array([1 - p.accuracy for p in points])
-    variance = np.array([training_variance(p) for p in points])
+    variance = np.array([training_variance(p, images) for p in points])
     weight = 1 / (variance * _doubt(ratios, error, variance, np.log2([images / p.images for p in points])))
     information = (ratios**2 * weight).sum(1) + before.sd**-2
     middle = ((ratios * error * weight).sum(1) + (1 - before.mean) / before.sd**2) / information
@@ -153,24 +163,21 @@ class LearningCurve:
     """
 
     def __init__(self, points: Sequence[CurvePoint], images: int, *, seed: int, before: Hearsay = NOTHING) -> None:
-        self.posterior = weigh(points, images, before)
+        self.posterior = weigh(tuple(points), images, before)
         self._images = images
         self._furthest = max((p.images for p in points), default=0)
         judged = max((p.measured_on for p in points), default=0)
         self._flattery = NOISE.flattery / np.sqrt(judged) / 2 if judged else 0.0
         self._lasting = np.sqrt(NOISE.lasting / judged) / 2 if judged else 0.0
         self._width = 2 * np.sqrt(max((p.dispersion for p in points), default=1.0))  # of noise, over sqrt(p (1 - p))
-        shape, level, self._beyond, self._judging, self._training = _deviates(seed)
-        evenly = (np.argsort(np.argsort(shape)) + 0.5) / DRAWS  # the ranks of the deviates: no share of luck is missed
-        cells = np.searchsorted(np.cumsum(self.posterior.weights)[:-1], evenly)
-        self._error = np.clip(self.posterior.middle[cells] + self.posterior.spread[cells] * level, 1e-4, 1.0)
-        drawn, self._place = np.unique(cells, return_inverse=True)
-        self._shapes = SHAPES.part(drawn)
+        evenly, level, self._beyond, self._judging, self._training = _deviates(seed)
+        self._laws = np.searchsorted(np.cumsum(self.posterior.weights)[:-1], evenly)  # of each draw
+        middle, spread = self.posterior.middle[self._laws], self.posterior.spread[self._laws]
+        self._error = np.clip(middle + spread * level, 1e-4, 1.0)
 
     def draws(self, images: float) -> Float[np.ndarray, " draws"]:
         """Possible accuracies at a number of images, mean over seeds, in [0, 1]."""
-        ratios = self._shapes.ratios(np.array([images / self._images]))[:, 0]
-        error = np.minimum(self._error * ratios[self._place], 1.0)
+        error = np.minimum(self._error * ratios_at(images / self._images)[self._laws], 1.0)
         doublings = max(np.log2(images / self._furthest), 0.0) if self._furthest else 0.0
         deviation = NOISE.law * doublings * self._beyond + self._lasting * self._judging - self._flattery
         return np.clip(1 - error + self._width * np.sqrt(error * (1 - error)) * deviation, 0.0, 1.0)
@@ -178,7 +185,9 @@ class LearningCurve:
     def expect(self, images: int) -> Expectation:
         """Mean and 80 % interval of the accuracy after one training on a number of images."""
         possible = self.draws(images)
-        luck = self._width * NOISE.seed * np.sqrt(possible * (1 - possible)) * self._training
+        luck = (
+            self._width * sqrt(NOISE.seed(images, self._images)) * np.sqrt(possible * (1 - possible)) * self._training
+        )
         possible = np.clip(possible + luck, 0.0, 1.0)
         low, high = np.quantile(possible, [0.1, 0.9])
         return Expectation(images=images, mean=float(possible.mean()), low=float(low), high=float(high))
@@ -190,15 +199,21 @@ class LearningCurve:
         return float(self.posterior.weights @ np.log(ratios[:, 0] / ratios[:, 1]) / np.log(1.1 / 0.9))
 
 
-def training_variance(point: CurvePoint) -> float:
-    """Variance of a measured accuracy from one training to the next, on the same judging images."""
+def training_variance(point: CurvePoint, of: int) -> float:
+    """Variance of a measured accuracy from one training to the next, of `of` images, on the same judging images."""
     p = (point.accuracy * point.measured_on + 0.5) / (point.measured_on + 1)
-    return point.dispersion * p * (1 - p) * (4 * NOISE.seed**2 + (1 - NOISE.lasting) / point.measured_on)
+    return point.dispersion * p * (1 - p) * (4 * NOISE.seed(point.images, of) + (1 - NOISE.lasting) / point.measured_on)
 
 
+@lru_cache(maxsize=256)
 def _deviates(seed: int) -> Float[np.ndarray, "5 draws"]:
-    """Standard normal: of law, error at the reference, extrapolation, judging images, and of one training."""
+    """Of the law, ranks between 0 and 1, evenly: no share of luck is missed.
+
+    Standard normal deviates of the error at the reference, extrapolation, judging images, and of one training.
+    """
     own = np.random.default_rng([1, seed]).standard_normal((5, DRAWS))
     shared = np.random.default_rng(0).standard_normal((5, DRAWS))
-    share = np.array([NOISE.common, 0.0, NOISE.common, NOISE.common, 0.0])[:, None]
-    return np.asarray(np.sqrt(share) * shared + np.sqrt(1 - share) * own)
+    share = np.array([NOISE.common, 0.0, NOISE.common, NOISE.alike, 0.0])[:, None]
+    drawn = np.sqrt(share) * shared + np.sqrt(1 - share) * own
+    drawn[0] = (np.argsort(np.argsort(drawn[0])) + 0.5) / DRAWS
+    return np.asarray(drawn)

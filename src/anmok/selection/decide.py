@@ -148,7 +148,8 @@ def _compare(evidence: Evidence, leader: str, model: str) -> PairedComparison:
     where = (max(both), max(both)) if both else (max(evidence.fractions(leader)), max(evidence.fractions(model)))
     first, second = (evidence.answers(name, fraction) for name, fraction in zip((leader, model), where, strict=True))
     p = float(first.mean() + second.mean()) / 2
-    return compare_paired(first, second, training_sd=2 * NOISE.seed * sqrt(evidence.dispersion * p * (1 - p)))
+    luck = NOISE.seed(max(where) * evidence.train_images, evidence.train_images)
+    return compare_paired(first, second, training_sd=2 * sqrt(luck * evidence.dispersion * p * (1 - p)))
 
 
 def _place(

@@ -20,7 +20,7 @@ from anmok.selection.preference import Preference
 from anmok.selection.trial import ACCURACY, FAILED, SECONDS
 from anmok.training.recipe import Precision
 
-COSTS = ("params", "macs", "latency", "memory", "seconds_per_image")
+COSTS = ("params", "macs", "latency", "memory", "seconds_per_image", "energy")
 KIND = "kind"
 PRIOR = "prior"  # accuracy at all images minus the mean of the models that experience expects; the interval is +-1 sd
 
@@ -180,6 +180,7 @@ def read_costs(table: Measurements) -> dict[str, Cost]:
             memory=values["memory"][row.subject],
             seconds_per_image=values["seconds_per_image"].get(row.subject, nan),  # nan: excluded before it trained
             precision=formats.get(row.subject, Precision.FP32),
+            energy=values["energy"].get(row.subject, nan),
             latency_on=on[row.subject],
         )
         for row in table.rows(metric=KIND)

@@ -13,6 +13,7 @@ All three are among the families that LCDB fits to thousands of curves (Mohr et 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -69,4 +70,12 @@ def _grid() -> Shapes:
 
 
 SHAPES = _grid()
-START = SHAPES.ratios(np.array([1 / 16]))[:, 0]  # ratio of the errors at a sixteenth of the images and at all
+
+
+@lru_cache(maxsize=4096)
+def ratios_at(x: float) -> Float[np.ndarray, " cells"]:
+    """Of every law of the grid, the error at x times the reference number of images over the error there."""
+    return SHAPES.ratios(np.array([x]))[:, 0]
+
+
+START = ratios_at(1 / 16)

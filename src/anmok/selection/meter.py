@@ -3,15 +3,18 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 
+from anmok.backbone.evaluating import evaluating
 from anmok.catalogue import split_tag
 from anmok.errors import RequestError, RunDirectoryError
 from anmok.evaluation.cost import Latency, measure_latencies, measure_memory
 from anmok.evaluation.device_costs import MACHINE, Device, DeviceCosts, Runtime
+from anmok.evaluation.energy import measure_energy, open_counter
 from anmok.evaluation.measurements import Measurement
 from anmok.training.classifier import ImageClassifier
 from anmok.training.device import default_device
@@ -24,6 +27,7 @@ class Reading(NamedTuple):
 
     latency: Latency
     memory: float  # MiB, peak
+    energy: float | None = None  # mJ; None where no counter tells it
 
 
 @runtime_checkable
@@ -62,11 +66,12 @@ class TorchMeter:
         torch.set_num_threads(self.threads)
         try:
             latencies = measure_latencies(networks, image)
+            energies = _energies(networks, image)
         finally:
             torch.set_num_threads(threads)
         return [
-            Reading(latency, measure_memory(network, image))
-            for network, latency in zip(networks, latencies, strict=True)
+            Reading(latency, measure_memory(network, image), energy)
+            for network, latency, energy in zip(networks, latencies, energies, strict=True)
         ]
 
 
@@ -118,6 +123,32 @@ class FileMeter:
         if self.device.threads != 1:
             words += ["--threads", str(self.device.threads)]
         return shlex.join([*words, "--out", self.path.name])
+
+
+def require_energy(meter: Meter) -> None:
+    """Raise `RequestError` where a meter tells no energy, by which models are to be chosen."""
+    if not isinstance(meter, TorchMeter):
+        raise RequestError("--prefer energy is measured on this machine, in PyTorch. Leave out --device and --runtime.")
+    open_counter(default_device())
+
+
+def _energies(networks: Sequence[ImageClassifier], image: torch.Tensor) -> list[float | None]:
+    """Millijoules of each network's answer; None where this machine shows no counter."""
+    try:
+        counter = open_counter(image.device)
+    except RequestError:
+        return [None] * len(networks)
+
+    def answer(network: ImageClassifier) -> None:
+        network(image)
+        if image.is_cuda:
+            torch.cuda.synchronize()
+
+    found: list[float | None] = []
+    for network in networks:
+        with torch.no_grad(), evaluating(network):
+            found.append(1000 * measure_energy(partial(answer, network), counter))
+    return found
 
 
 def blank(classifier: ImageClassifier) -> torch.Tensor:

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 
 from anmok.selection.decide import Candidate
-from anmok.selection.preference import Preference
+from anmok.selection.preference import known
 
 
 def unbeaten(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """The raced models on the Pareto front of expected score, latency, parameters, memory and training time.
+    """The raced models on the Pareto front of expected score, latency, parameters, memory, training time and energy.
 
     A model is beaten by one that is expected to be no worse and costs no more in any respect, and differs in one.
     """
-    points = {
-        c.model: (-c.expected.mean, *(preference.price(c.cost) for preference in Preference))
-        for c in candidates
-        if c.expected
-    }
+    raced = [(c, c.expected) for c in candidates if c.expected]
+    axes = known(c.cost for c, _ in raced)
+    points = {c.model: (-expected.mean, *(axis.price(c.cost) for axis in axes)) for c, expected in raced}
     return tuple(model for model, point in points.items() if not any(_beats(other, point) for other in points.values()))
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 
 from anmok.backbone import Kind
 from anmok.errors import BudgetError
@@ -33,6 +34,7 @@ class Cost:
     memory: float  # MiB, peak of inference on one image
     seconds_per_image: float  # of a training step, one worker among all
     precision: Precision  # in which it trains
+    energy: float = nan  # mJ of one image; nan where no counter tells it
     latency_on: str = "one thread"  # of what, and through what, in the words of a sentence
 
 
@@ -45,7 +47,16 @@ class Plan:
     fractions: tuple[float, ...]
     epochs: int  # at the full train split
     available_seconds: float  # wall-clock, for the race and the final training
-    forecast_seconds: float  # of both, if half of the models drop out and the slowest wins
+    forecast_seconds: float  # of both: all models on the two smallest fractions, half on the others, the slowest wins
+
+    def describe(self, budget: float) -> str:
+        """The forecast, and what it is of; the race itself trains whatever tells the most."""
+        count, parts = len(self.models), len(self.fractions)
+        rest = f", half of them on all {parts}" if parts > 2 else ""
+        return (
+            f"forecast: {format_seconds(self.forecast_seconds)} for {count} models on 2 parts of the data{rest}, with "
+            f"{self.epochs} epochs on all of it, and a final training; budget {format_seconds(budget)}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +88,9 @@ def race_fractions(extent: Extent) -> tuple[float, ...]:
 def make_plan(costs: Mapping[str, Cost], extent: Extent, epochs: int | None) -> Plan:
     """The longest training for which the race and the final training are expected to fit into the budget.
 
-    Half of the models are expected to drop out after two rungs; when more stay, the race ends before the last
-    rung. Where the budget is too small for many models, those left out are the slowest of the most numerous kind.
+    The yardstick is every model on the two smallest parts of the data and half of them on the others; the race then
+    spends that time on whatever tells the most. Where the budget is too small for many models, those left out are the
+    slowest of the most numerous kind.
     Raises `BudgetError` when two rungs and the final training do not fit.
     """
     fractions = race_fractions(extent)
@@ -131,7 +143,7 @@ def final_epochs(plan: Plan, cost: Cost, extent: Extent, spent: float) -> int:
 def _total(
     costs: Mapping[str, Cost], models: Sequence[str], fractions: Sequence[float], epochs: int, extent: Extent
 ) -> float:
-    """Expected wall-clock of the rungs, spread over the workers, and of the final training."""
+    """Wall-clock of the yardstick, spread over the workers, and of the final training."""
     race = 0.0
     for rung, fraction in enumerate(fractions):
         seconds = [trial_seconds(costs[m], fraction, epochs, extent) for m in models]

@@ -1,6 +1,8 @@
 """Which cost makes one of two equally good models the better one."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from math import isnan
 
 from anmok.selection.plan import Cost
 from anmok.selection.quantities import format_count
@@ -13,6 +15,7 @@ class Preference(StrEnum):
     PARAMS = "params"
     MEMORY = "memory"
     TRAINING = "training"
+    ENERGY = "energy"
 
     @property
     def noun(self) -> str:
@@ -20,7 +23,7 @@ class Preference(StrEnum):
         return {"params": "number of parameters", "training": "training time"}.get(self, str(self))
 
     def price(self, cost: Cost) -> float:
-        """What a model costs: ms, parameters, MiB, or seconds of training an image."""
+        """What a model costs: ms, parameters, MiB, seconds of training an image, or mJ; nan where that is not known."""
         match self:
             case Preference.LATENCY:
                 return cost.latency
@@ -28,6 +31,8 @@ class Preference(StrEnum):
                 return cost.params
             case Preference.MEMORY:
                 return cost.memory
+            case Preference.ENERGY:
+                return cost.energy
         return cost.seconds_per_image
 
     def describe(self, cost: Cost) -> str:
@@ -40,4 +45,12 @@ class Preference(StrEnum):
                 return format_count(price)
             case Preference.MEMORY:
                 return f"{price:.1f} MiB"
+            case Preference.ENERGY:
+                return f"{price:.3g} mJ"
         return f"{1000 * price:.2g} ms an image"
+
+
+def known(costs: Iterable[Cost]) -> tuple[Preference, ...]:
+    """What all of these models are known to cost; energy is not where no counter can be read."""
+    every = tuple(costs)
+    return tuple(p for p in Preference if not any(isnan(p.price(cost)) for cost in every))
