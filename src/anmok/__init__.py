@@ -2,7 +2,8 @@
 
 `create_model`, `list_models`, `card` for the zoo; `load_data`, `audit`, `pack` for images; `select` for the choice;
 `train` and `evaluate` for one model; `load` for what came of it. `bench` measures what models cost on a device,
-`scores` ranks pretrained networks by what their frozen features know, `read_experience` tells what earlier data sets
+`probe` and `compare` measure what networks are like, `explain` why one answered so, `claims` what the field says of
+them. `scores` ranks pretrained networks by what their frozen features know, `read_experience` tells what earlier data sets
 taught.
 """
 
@@ -15,6 +16,7 @@ os.environ.setdefault(
 )  # before torch: spinning threads spoil every timing on a busy machine
 
 if TYPE_CHECKING:
+    from anmok import claims as claims
     from anmok import explain as explain
     from anmok import scores as scores
     from anmok.api.bench import bench as bench
@@ -52,6 +54,7 @@ _HOMES = {
     "audit": "anmok.data",
     "bench": "anmok.api.bench",
     "card": "anmok.catalogue",
+    "claims": "anmok.claims",
     "compare": "anmok.api.compare",
     "create_model": "anmok.catalogue",
     "create_segmenter": "anmok.catalogue",

@@ -17,8 +17,10 @@ from anmok.api.select import Selection, read_selection, report
 from anmok.errors import BudgetError, RequestError, RunDirectoryError, TrainingError
 from anmok.evaluation.measurements import Measurement, Measurements
 from anmok.experience import ExperienceStore, experience_file
+from anmok.probes.rows import PREFIX, read_cards
 from anmok.selection.decide import decide
 from anmok.selection.evidence import PRIOR
+from anmok.selection.finalists import CUE
 from anmok.selection.past import ASKED
 from anmok.selection.run_directory import RunDirectory
 from anmok.selection.trial import ACCURACY
@@ -72,6 +74,17 @@ def test_what_holds_no_experience_is_refused_before_anything_is_done(photos: Pat
     with pytest.raises(RequestError, match=r"notes\.txt"):
         anmok.select(photos, **OPTIONS, experience=tmp_path / "notes.txt", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_finalists_were_looked_at_once_and_their_weights_dropped(result: Selection) -> None:
+    rows = RunDirectory(result.path).measurements.rows()
+    cards = read_cards(rows)
+    assert {card.name for card in cards} == set(MODELS)
+    assert len([row for row in rows if row.metric == f"{PREFIX}params"]) == len(MODELS)
+    assert all(card.trained == "the train split" for card in cards)
+    cues = {row.metric for row in rows if row.metric.startswith(CUE)}
+    assert cues == {CUE + name for name in ("texture", "layout", "colour", "chance", "placement")}
+    assert not list((result.path / "trials").rglob("*.safetensors"))
 
 
 def test_the_leaderboard_is_a_data_frame(result: Selection) -> None:

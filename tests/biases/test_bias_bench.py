@@ -1,6 +1,7 @@
 """Each component wins the task that its own bias makes easy, by a wide margin; a minute and a half of training."""
 
 from dataclasses import replace
+from functools import cache
 from math import isnan, log
 
 import pytest
@@ -27,15 +28,11 @@ DECIDING = {
 }
 
 
-@pytest.fixture(scope="module")
-def accuracy():
-    """Of a component on a split."""
-    return {
-        (name, result.metric): result.value
-        for task, names in DECIDING.items()
-        for name in names
-        for result in train_and_test(Run(component=OF[name], task=TASK[task], train=TASK[task].train, seed=0))
-    }
+@cache
+def found(task: str) -> dict[tuple[str, str], float]:
+    """Accuracy of each deciding component on each split."""
+    runs = [Run(component=OF[name], task=TASK[task], train=TASK[task].train, seed=0) for name in DECIDING[task]]
+    return {(run.component.name, r.metric): r.value for run in runs for r in train_and_test(run)}
 
 
 def others(accuracy, metric, *winners):
@@ -44,38 +41,41 @@ def others(accuracy, metric, *winners):
     ]
 
 
-def test_motif_needs_locality_and_translation_in_space(accuracy):
+def test_motif_needs_locality_and_translation_in_space():
+    accuracy = found("motif")
     assert accuracy["convolution", "motif ood"] >= 0.9
     assert accuracy["fully connected", "motif ood"] <= 0.35
 
 
-def test_latch_needs_sequence_and_translation_in_time(accuracy):
+def test_latch_needs_sequence_and_translation_in_time():
+    accuracy = found("latch")
     assert accuracy["recurrent", "latch long"] >= 0.95
     assert max(others(accuracy, "latch long", "recurrent")) <= 0.8
     assert isnan(accuracy["fully connected", "latch long"])
 
 
-def test_graph_needs_given_relations_and_permutation(accuracy):
+def test_graph_needs_given_relations_and_permutation():
+    accuracy = found("graph")
     assert accuracy["graph network", "graph ood"] >= 0.98
     assert max(others(accuracy, "graph ood", "graph network")) <= 0.95
 
 
-def test_wire_needs_a_weight_for_each_entity(accuracy):
+def test_wire_needs_a_weight_for_each_entity_and_zero_padding_tells_places_apart():
+    accuracy = found("wire")
     assert accuracy["fully connected", "wire id"] >= 0.8
     assert max(others(accuracy, "wire id", "fully connected")) <= 0.75
-
-
-def test_zero_padding_tells_places_apart_and_padding_around_does_not(accuracy):
     assert accuracy["convolution", "wire id"] >= 0.45
     assert accuracy["circular convolution", "wire id"] <= 0.35
 
 
-def test_lag_16_needs_reach(accuracy):
+def test_lag_16_needs_reach():
+    accuracy = found("lag 16")
     assert max(accuracy["convolution", "lag 16 id"], accuracy["graph network", "lag 16 id"]) <= 0.55
     assert min(accuracy["attention, positions", "lag 16 id"], accuracy["fully connected", "lag 16 id"]) >= 0.95
 
 
-def test_recall_needs_relations_by_content(accuracy):
+def test_recall_needs_relations_by_content():
+    accuracy = found("recall")
     assert accuracy["attention", "recall id"] >= 0.95
     assert max(others(accuracy, "recall id", "attention")) <= 0.6
 

@@ -1,5 +1,8 @@
 """Whatever a user calls a model, and images, as something that probes can look at."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +12,9 @@ from torch import nn
 
 from anmok.api.listing import choose_samples, list_images
 from anmok.catalogue import create_model, require_model, split_tag
-from anmok.data import ImageData, Order
-from anmok.data.squares import Squares
-from anmok.errors import RequestError
+from anmok.data import ImageData, Prepared
+from anmok.data.pixels import prepare_image
+from anmok.errors import DataError, RequestError
 from anmok.probes import Normalised, Profile, Subject, pink_noise
 from anmok.selection.observer import Observer
 from anmok.shapes import Labels, Pixels
@@ -90,29 +93,35 @@ def make_subject(
 
 
 def read_some(images: ImageData, examinee: Examinee, count: int, seed: int) -> tuple[Pixels, Labels | None]:
-    """Some of the images, drawn by lot, as the network sees them; labels where its classes are these images'.
+    """Some of the readable images, drawn by lot, as the network sees them; labels where its classes are theirs.
 
     From the test split, the run's own or the images', where there is one.
     """
-    samples, _ = choose_samples(images, examinee.directory)
-    ids = np.random.default_rng(seed).permutation(samples["id"].to_numpy())[:count]
-    if len(ids) < 2:
-        raise RequestError(f"Probes need two images or more: '{images.name}' has {len(ids)}. Add some.")
-    config = getattr(examinee.network, "config", None)
-    order = Order(ids, batch_size=len(ids), seed=None)
-    squares = Squares(data=images, order=order, size=examinee.size, crop_share=getattr(config, "crop_share", 1.0))
-    batch = next(iter(squares.epoch(0)))
-    pixels = batch.pixels
-    if examinee.channels == 1:
-        pixels = pixels.float().mean(1, keepdim=True).round().to(torch.uint8)
-    elif examinee.channels != 3:
+    if examinee.channels not in (1, 3):
         raise RequestError(
             f"Images have 1 or 3 channels: {examinee.name} takes {examinee.channels}. Probe it without --data."
         )
-    return pixels, _labels(images, batch.labels, examinee.classes)
+    samples, _ = choose_samples(images, examinee.directory)
+    drawn = np.random.default_rng(seed).permutation(samples["id"].to_numpy()).tolist()
+    crop_share = getattr(getattr(examinee.network, "config", None), "crop_share", 1.0)
+    squares = dict(islice(_readable(images, drawn, examinee.size, crop_share), count))
+    if len(squares) < 2:
+        raise RequestError(f"Probes need two images or more: '{images.name}' has {len(squares)} readable. Add some.")
+    pixels = torch.from_numpy(np.stack(list(squares.values())))
+    if examinee.channels == 1:
+        pixels = pixels.float().mean(1, keepdim=True).round().to(torch.uint8)
+    return pixels, _labels(images, list(squares), examinee.classes)
 
 
-def _labels(images: ImageData, labels: Labels, classes: tuple[str, ...]) -> Labels | None:
+def _readable(images: ImageData, ids: Iterable[int], size: int, crop_share: float) -> Iterator[tuple[int, Prepared]]:
+    """The images that can be decoded, as a trained network sees them."""
+    for id in ids:
+        with suppress(DataError):
+            yield id, prepare_image(images, size, id, crop_share)
+
+
+def _labels(images: ImageData, ids: list[int], classes: tuple[str, ...]) -> Labels | None:
     if not classes or any(name not in classes for name in images.classes):
         return None
-    return torch.tensor([classes.index(name) for name in images.classes])[labels]
+    theirs = np.array([classes.index(name) for name in images.classes])
+    return torch.from_numpy(theirs[images.samples["label"].to_numpy()[ids]])

@@ -22,8 +22,8 @@ from anmok.catalogue.makers import FAULTS, reason
 from anmok.evaluation.cost import count_params
 from anmok.probes import Metric, ProbeResult
 from anmok.probes.intervals import bootstrap
+from anmok.probes.shift import degree
 
-BUILT_IN, ABSENT = 1e-4, 0.3  # relative errors below and above
 _SIDE, _STEPS, _NODES, _CHANNELS, _OUT = 16, 48, 12, 4, 4
 _REACH = 3  # places
 _INITIAL = 4  # random weights, over which the intervals are
@@ -49,7 +49,7 @@ def word(result: ProbeResult) -> str:
     """What an equivariance error means; empty for other metrics, and where there is no value."""
     if result.metric not in INVARIANCES or result.value != result.value:
         return ""
-    return "built in" if result.value < BUILT_IN else "absent" if result.value > ABSENT else "approximate"
+    return degree(result.value)
 
 
 def structure(component: Component, *, seed: int = 0) -> tuple[ProbeResult, ...]:

@@ -22,9 +22,12 @@ from anmok.shapes import Images, Labels
 SIDE, LARGE = 32, 48  # pixels of an image
 CURVE = (64, 256, 1024)  # images
 CLASSES = 4
-_PATCH = 8
+_PATCH, _STRENGTH = 8, 3  # pixels; in deviations of the noise
 _BATCH, _STEPS, _TEST = 32, 120, 500
-_HOW = f"4 patterns of {_PATCH} px in noise of {SIDE} px, AdamW, {_STEPS} steps of {_BATCH}, version 1"
+_HOW = (
+    f"4 patterns of {_PATCH} px, {_STRENGTH} deviations, in noise of {SIDE} px, AdamW, {_STEPS} steps of {_BATCH}, "
+    "version 1"
+)
 
 EFFICIENCY = Metric(
     "ALC", f"area under (accuracy - chance) / (1 - chance) over log images, {', '.join(map(str, CURVE))}, {_HOW}", ""
@@ -96,5 +99,5 @@ def draw(count: int, side: int, *, seed: int, right: bool = False) -> tuple[Imag
     columns = torch.randint(side // 2 - _PATCH + 1, (count, 1, 1), generator=generator) + (side // 2 if right else 0)
     place, image = torch.arange(_PATCH), torch.arange(count)[:, None, None]
     last = rearrange(images, "b c height width -> b height width c")  # a view, so that the images change
-    last[image, rows + place[:, None], columns + place] += rearrange(patterns()[labels], "b h w -> b h w 1")
+    last[image, rows + place[:, None], columns + place] += rearrange(_STRENGTH * patterns()[labels], "b h w -> b h w 1")
     return images, labels

@@ -7,7 +7,9 @@ from cyclopts import App, CycloptsError
 
 from anmok.cli.audit import audit
 from anmok.cli.bench import bench
+from anmok.cli.biases import biases
 from anmok.cli.card import card
+from anmok.cli.claims import claims
 from anmok.cli.compare import compare
 from anmok.cli.demo import demo
 from anmok.cli.evaluate import evaluate
@@ -34,7 +36,7 @@ app = App(
     result_action="return_value",
 )
 for verb in (
-    *(select, demo, models, card, probe, compare, audit, experience, pack, bench),
+    *(select, demo, models, card, probe, compare, biases, claims, audit, experience, pack, bench),
     *(recipes, train, evaluate, predict, explain, export, report, scale_search),
 ):
     app.command(verb)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from anmok.probes.card import BiasCard
 from anmok.probes.result import ProbeResult
+from anmok.probes.shift import ABSENT, BUILT_IN
 
 
 class Cell(NamedTuple):
@@ -56,7 +57,7 @@ class CardRow(NamedTuple):
 
 
 _EVER = float("inf")
-_EQUIVARIANT = ((1e-4, "built in"), (0.3, "approximate"), (_EVER, "absent"))
+_EQUIVARIANT = ((BUILT_IN, "built in"), (ABSENT, "approximate"), (_EVER, "absent"))
 
 COST = (
     Cell("latency", "latency {} ms"),
@@ -111,7 +112,7 @@ ROWS = (
         ),
         (0.0, 1.4),
         ("bag", "ordered"),
-        ((1e-4, "no order"), (0.3, "weak order"), (_EVER, "order matters")),
+        ((BUILT_IN, "no order"), (ABSENT, "weak order"), (_EVER, "order matters")),
     ),
     CardRow(
         "frequency",

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from anmok.evaluation.student import student_quantile
+
 _DRAWS = 500
-_Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
 
 def bootstrap(
@@ -24,18 +25,11 @@ def bootstrap(
 def jackknife(values: Float[np.ndarray, " groups"], estimate: float) -> tuple[float | None, float | None]:
     """Grouped jackknife of an estimate, from the values without each group of images; None for fewer than three groups.
 
-    For what a bootstrap cannot do because it draws images twice (ranks, similarities). Student's quantile by the
-    expansion of Cornish & Fisher.
+    For what a bootstrap cannot do because it draws images twice (ranks, similarities).
     """
     groups = len(values)
     if groups < 3:
         return None, None
     error = np.sqrt((groups - 1) / groups * ((values - values.mean()) ** 2).sum())
-    degrees = groups - 1
-    quantile = (
-        _Z95
-        + (_Z95**3 + _Z95) / (4 * degrees)
-        + (5 * _Z95**5 + 16 * _Z95**3 + 3 * _Z95) / (96 * degrees**2)
-        + (3 * _Z95**7 + 19 * _Z95**5 + 17 * _Z95**3 - 15 * _Z95) / (384 * degrees**3)
-    )
+    quantile = student_quantile(groups - 1)
     return float(estimate - quantile * error), float(estimate + quantile * error)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)  # Student's, 1 to 10 degrees of freedom
+from anmok.evaluation.student import student_quantile
 
 
 class Estimate(NamedTuple):
@@ -59,5 +59,5 @@ def fit_power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw:
         slope=slope,
         slope_error=sqrt(scatter / spread),
         mean_error=sqrt(scatter / len(log_x)),
-        t=_T975[left - 1] if left <= len(_T975) else 2.0,
+        t=student_quantile(left),
     )
