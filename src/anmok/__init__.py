@@ -3,8 +3,8 @@
 `create_model`, `list_models`, `card` for the zoo; `load_data`, `audit`, `pack` for images; `select` for the choice;
 `train` and `evaluate` for one model; `load` for what came of it. `bench` measures what models cost on a device,
 `probe` and `compare` measure what networks are like, `explain` why one answered so, `claims` what the field says of
-them. `scores` ranks pretrained networks by what their frozen features know, `read_experience` tells what earlier data sets
-taught.
+them. `scores` ranks pretrained networks by what their frozen features know, `read_experience` tells what earlier
+data sets taught.
 """
 
 import importlib
