@@ -28,7 +28,7 @@ AXES = (
     Axis("compute cost", Cell("MACs exponent", "pixels^{}"), "grows fastest with the image", "grows slowest"),
     Axis("variable size", Cell("sizes taken", "{} %", 0), "takes most sizes", "takes fewest"),
     Axis("long range", Cell("distant Jacobian share", "{} %", 1), "sees most of what is far", "sees least of it"),
-    Axis("data efficiency", Cell("ALC", "{}"), "learns most from few images", "learns least"),
+    Axis("data efficiency", Cell("ALC", "{}"), "learns a pattern in noise from fewest images", "needs most for it"),
 )
 
 
