@@ -39,6 +39,8 @@ def test_what_the_data_asks_for_stands_beside_what_each_finalist_has(build: Call
     assert "no attention was seen" in needs["Colour"].models[order.index("resnet_nano")]
     assert "the detail's centre wanders by 5.0\xa0% of the side" in needs["Placement"].data
     assert needs["Few images"].data == "640 images to train on, 64 a class"
+    assert needs["Few images"].question.endswith("that it reaches on 12.5\xa0% of them")
+    assert all(0 < float(share.removesuffix("\xa0%")) < 110 for share in needs["Few images"].models)
     assert needs["Speed"].models[order.index("resnet_nano")].startswith("0.92")
 
 

@@ -16,8 +16,6 @@ from anmok.report.svg import Canvas
 from anmok.report.wording import DASH, interval, milliseconds, percent, whole
 from anmok.selection.finalists import CUE
 
-_PART = 1 / 8  # of the train images, on which a learning curve is read
-
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
@@ -89,16 +87,17 @@ def _placement(facts: Facts, cards: Sequence[BiasCard]) -> Need | None:
 
 
 def _amount(facts: Facts, cards: Sequence[BiasCard]) -> Need:
-    """Data efficiency by the race's own trainings."""
+    """Data efficiency by the race's own trainings, on the smallest part that all were trained on."""
     count = facts.decision.train_images
-    data = f"{whole(count)} images to train on, {whole(count / len(facts.classes))} a class"
-
-    def kept(card: BiasCard) -> str:
-        scores = {f: s for f, s in _scores(facts, card.name).items() if f in (_PART, 1.0)}
-        return f"{percent(scores[_PART] / scores[1.0])}" if len(scores) == 2 and scores[1.0] else DASH
-
-    question = "of its score on all images that it reaches on an eighth of them"
-    return Need(topic="Few images", data=data, question=question, models=tuple(map(kept, cards)))
+    scores = [_scores(facts, card.name) for card in cards]
+    parts = set.intersection(*(set(found) for found in scores)) - {1.0}
+    part = min(parts, default=1.0)
+    return Need(
+        topic="Few images",
+        data=f"{whole(count)} images to train on, {whole(count / len(facts.classes))} a class",
+        question=f"of its score on all images that it reaches on {percent(part)} of them",
+        models=tuple(percent(s[part] / s[1.0]) if parts and s.get(1.0) else DASH for s in scores),
+    )
 
 
 def _scores(facts: Facts, model: str) -> dict[float, float]:
