@@ -10,7 +10,7 @@ from anmok.catalogue.scaling import UNSCALED
 from anmok.errors import TrainingError
 from anmok.evaluation.measurements import Measurement, Outcome, Scalar
 from anmok.evaluation.metrics import accuracy
-from anmok.selection.kept import keep
+from anmok.selection.kept import Trained, keep
 from anmok.selection.material import Material
 from anmok.selection.run_directory import RunDirectory
 from anmok.training.inference import probabilities
@@ -97,7 +97,7 @@ def run_trial(
     except TrainingError as error:
         return TrialRecord(trial=trial, rows=(_row(trial, FAILED, 1.0, "", note=str(error)),))
     if trial.stage == "race":
-        keep(run, trial.model, trial.fraction, classifier)
+        keep(run, Trained(trial.model, trial.fraction, trial.seed), classifier)
     where = trial.conditions | {"seed": trial.seed}
     outcome = material.outcome(trial.model, "select", where, probabilities(classifier, select, device))
     return TrialRecord(trial=trial, rows=_rows(trial, result, len(rows), outcome), outcomes=(outcome,))
