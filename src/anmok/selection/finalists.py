@@ -47,12 +47,12 @@ def look_at_finalists(crew: Crew, decision: Decision, material: Material, campai
     names = finalists(decision)
     seen = {card.name for card in read_cards(table.rows())}
     missing = [Look(model, campaign.request.seed) for model in names if model not in seen]
-    if missing or not any(row.metric.startswith(CUE) for row in table.rows(subject="data")):
-        observer.stage("Finalists")
+    observer.stage("Finalists")
+    if not any(row.metric.startswith(CUE) for row in table.rows(subject="data")):
         table.append(cue_rows(material, campaign.request.seed))
-        for done, rows in enumerate(crew.run(examine, missing), start=1):
-            table.append(rows)
-            observer.progress(done, len(missing), "bias cards")
+    for done, rows in enumerate(crew.run(examine, missing), start=1):
+        table.append(rows)
+        observer.progress(done, len(missing), "bias cards")
     forget(campaign.run)
 
 
