@@ -11,10 +11,12 @@ from torch import nn
 
 from anmok.data import Augmentation, Batch, Draws
 from anmok.training.classifier import ClassifierConfig, ImageClassifier
+from anmok.training.image_classification import ImageClassification
 from anmok.training.job import Fit
 from anmok.training.optimizer import build_optimizer
 from anmok.training.recipe import Precision, Recipe
-from anmok.training.stepper import Moment, Stepper
+from anmok.training.stepper import Stepper
+from anmok.training.task import Moment
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from oracles import reference
@@ -32,7 +34,7 @@ def our_step(
     config = ClassifierConfig(model="any", classes=classes, image_size=pixels.shape[-1], mean=MEAN, std=STD)
     classifier = ImageClassifier(config, backbone=network).to(device, memory_format=torch.channels_last)
     batch = Batch(pixels, labels, Draws(0, 0, np.arange(len(labels))))
-    job = Fit(network=classifier, train=[batch], recipe=recipe, device=device, seed=0)
+    job = Fit(network=classifier, task=ImageClassification(), train=[batch], recipe=recipe, device=device, seed=0)
     stepper = Stepper(classifier, build_optimizer(classifier, recipe), job, len(labels))
     return lambda: stepper.step(batch, Moment(0, 0))
 

@@ -38,7 +38,7 @@ def do(tools: Tools, chore: Chore) -> tuple[str, int, int]:
     """The chore's name, the process that did it and its threads."""
     _mark(tools, chore.name)
     for epoch in (1, 2):
-        tools.watch(EpochProgress(epoch=epoch, epochs=2, images_per_second=1.0, loss=1.0))
+        tools.watch(EpochProgress(epoch=epoch, epochs=2, rate=1.0, loss=1.0))
     while chore.after and not mark(tools.run.root, chore.after).exists():
         time.sleep(0.01)
     return chore.name, os.getpid(), torch.get_num_threads()

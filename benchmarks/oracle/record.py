@@ -36,6 +36,7 @@ from anmok.selection.costs import choose_precision
 from anmok.selection.plan import FRACTIONS, epochs_at
 from anmok.training.classifier import ClassifierConfig, ImageClassifier
 from anmok.training.device import default_device
+from anmok.training.image_classification import ImageClassification
 from anmok.training.inference import probabilities, share_correct
 from anmok.training.loop import EpochProgress, Fit, fit
 from anmok.training.recipe import Precision, Recipe
@@ -183,11 +184,12 @@ def record(task: Task, images: Images) -> dict[str, Any]:
         if task.fraction == 1:
             with clock.stopped():
                 seen = share_correct(network, test, DEVICE)
-        if progress.accuracy is not None:
-            epochs.append((progress.epoch, progress.accuracy, seen, clock.read()[0]))
+        if progress.score is not None:
+            epochs.append((progress.epoch, progress.score, seen, clock.read()[0]))
 
     job = Fit(
         network=network,
+        task=ImageClassification(),
         train=Batches(images.pixels, images.labels, Order(rows, batch_size=recipe.batch_size, seed=task.seed)),
         recipe=recipe,
         device=DEVICE,
@@ -228,6 +230,7 @@ def _warm_up(model: str, precision: Precision) -> None:
     fit(
         Fit(
             network=ImageClassifier(config),
+            task=ImageClassification(),
             train=batches,
             recipe=Recipe(epochs=1, precision=precision),
             device=DEVICE,

@@ -58,7 +58,7 @@ def test_without_evaluations_the_select_images_are_trained_on_too(photos: Path, 
     changes = {"epochs": "1", "evaluations": "0"}
     result = train("airbench_nano", photos, set=changes, out=tmp_path / "run")
     assert result.best.facts["train_images"] == 114 + 30
-    assert pl.read_csv(result.path / "log.csv")["select_accuracy"].to_list() == [None]
+    assert pl.read_csv(result.path / "log.csv")["select_score"].to_list() == [None]
 
 
 def test_an_evaluation_on_the_same_images_takes_the_runs_test_split_and_agrees(result: Trained, photos: Path) -> None:

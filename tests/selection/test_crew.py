@@ -19,7 +19,7 @@ from anmok.selection.select import _plan
 from anmok.training.loop import EpochProgress
 from recorded_run import CLASSES, RACERS, Scene, build_run
 
-EPOCH = EpochProgress(epoch=1, epochs=1, images_per_second=1.0, loss=1.0)
+EPOCH = EpochProgress(epoch=1, epochs=1, rate=1.0, loss=1.0)
 
 
 class Actor:

@@ -21,6 +21,7 @@ from anmok.data import Augmentation, Part
 from anmok.errors import TrainingError
 from anmok.training import distributed, loop, stepper
 from anmok.training.finder import find_learning_rate
+from anmok.training.image_classification import ImageClassification
 from anmok.training.inference import probabilities, share_correct
 from anmok.training.job import Fit
 from anmok.training.loop import fit
@@ -70,7 +71,7 @@ def job(name: str, checkpoint: Path | None = None, *, memory: float = inf, **oth
     network = Limited(memory) if name == "short" else create_model("vit_nano", spec=SPEC, num_classes=2)
     return Fit(
         network=network, train=Halves(50).batches(seed=1), select=Halves(37).batches(), recipe=RECIPES[name],
-        device=CPU, seed=0, num_classes=2, checkpoint=checkpoint, **others,
+        device=CPU, seed=0, task=ImageClassification(num_classes=2), checkpoint=checkpoint, **others,
     )  # fmt: skip
 
 
@@ -79,8 +80,8 @@ def train(task: Fit) -> dict[str, object]:
     return {
         "losses": result.losses,
         "answers": probabilities(task.network, Halves(37).batches(), CPU).tolist(),
-        "accuracies": list(result.accuracies.values()),
-        "images": result.images,
+        "accuracies": list(result.scores.values()),
+        "images": result.seen,
         "share": share_correct(task.network, Halves(37).batches(), CPU),
     } | ({"micro_batch": result.micro_batch} if task.shard else {})
 
@@ -90,7 +91,9 @@ def learned_filters() -> list[float]:
     torch.manual_seed(0)
     network = Airbench(AirbenchSpec(widths=(4,), img_size=(8, 8)), num_classes=2)
     recipe = BASE.changed({"epochs": 1, "evaluations": 0})
-    fit(Fit(network=network, train=Halves(50).batches(seed=1), recipe=recipe, device=CPU, seed=0, num_classes=2))
+    task = ImageClassification(num_classes=2)
+    train = Halves(50).batches(seed=1)
+    fit(Fit(network=network, task=task, train=train, recipe=recipe, device=CPU, seed=0))
     return network.stem[0].weight.flatten().tolist()
 
 

@@ -4,6 +4,7 @@ from torch import nn
 
 from anmok.errors import TrainingError
 from anmok.training.finder import find_learning_rate
+from anmok.training.image_classification import ImageClassification
 from anmok.training.job import Fit
 from anmok.training.loop import fit
 from anmok.training.recipe import Precision, Recipe
@@ -15,7 +16,7 @@ RECIPE = Recipe(epochs=2, batch_size=16, evaluations=2, precision=Precision.FP32
 def job(model: nn.Module, recipe: Recipe = RECIPE) -> Fit:
     data = Halves()
     return Fit(
-        network=model, train=data.batches(seed=1), select=data.batches(), recipe=recipe,
+        network=model, task=ImageClassification(), train=data.batches(seed=1), select=data.batches(), recipe=recipe,
         device=torch.device("cpu"), seed=0,
     )  # fmt: skip
 
@@ -30,7 +31,7 @@ def test_the_suggested_rate_learns_and_the_network_is_left_as_it_was() -> None:
     best = sweep.rates[sweep.losses.index(min(sweep.losses))]
     assert sweep.suggestion == pytest.approx(best / 10, rel=0.05)
     found = Recipe(epochs=4, batch_size=16, learning_rate=sweep.suggestion, precision=Precision.FP32)
-    assert fit(job(model, found)).best_accuracy > 0.9
+    assert fit(job(model, found)).best_score > 0.9
 
 
 class _Constant(nn.Module):

@@ -11,7 +11,7 @@ from anmok.training.logs import COLUMNS, CsvLog, MlflowLog, TensorBoardLog, open
 
 
 def epoch(number: int, **changes: object) -> EpochProgress:
-    settings = {"epochs": 9, "images_per_second": 100.0, "loss": 1 / number, "learning_rate": 1e-3, "seconds": 2.0}
+    settings = {"epochs": 9, "rate": 100.0, "loss": 1 / number, "learning_rate": 1e-3, "seconds": 2.0}
     return EpochProgress(epoch=number, **(settings | changes))
 
 
@@ -25,7 +25,7 @@ def test_the_csv_has_one_row_an_epoch_whatever_is_repeated(tmp_path: Path) -> No
     for number in (1, 2, 3):
         log(epoch(number, note="out of memory: parts of 4, or less"))
     again = CsvLog(tmp_path / "log.csv")  # killed; the checkpoint was of the first epoch
-    again(epoch(2, accuracy=0.5))
+    again(epoch(2, score=0.5))
     found = rows(tmp_path / "log.csv")
     assert found[0] == list(COLUMNS)
     assert [row[0] for row in found[1:]] == ["1", "2"]
@@ -48,7 +48,7 @@ def test_tensorboard_replaces_repeated_epochs(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
     TensorBoardLog(tmp_path)(epoch(4))
     assert calls[:2] == [(str(tmp_path), 4), ("loss", 0.25, 4)]
-    assert [call[0] for call in calls[2:]] == ["learning_rate", "images_per_second", "seconds"]
+    assert [call[0] for call in calls[2:]] == ["learning_rate", "rate", "seconds"]
 
 
 def test_mlflow_goes_on_with_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

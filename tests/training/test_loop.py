@@ -11,7 +11,8 @@ from torch import nn
 
 from anmok.data import Batch, Batches, Order
 from anmok.errors import TrainingError
-from anmok.training import loop
+from anmok.training import image_classification, loop
+from anmok.training.image_classification import ImageClassification
 from anmok.training.loop import EpochProgress, Fit, fit
 from anmok.training.recipe import Precision, Recipe
 from halves import Halves, network, weights
@@ -23,6 +24,7 @@ def job(**changes: object) -> Fit:
     data = Halves()
     base = Fit(
         network=network(),
+        task=ImageClassification(),
         train=data.batches(seed=1),
         select=data.batches(),
         recipe=RECIPE,
@@ -34,11 +36,11 @@ def job(**changes: object) -> Fit:
 
 def test_it_learns() -> None:
     result = fit(job())
-    assert result.best_accuracy > 0.95
+    assert result.best_score > 0.95
     assert result.losses[-1] < result.losses[0]
     assert result.epochs == 4
-    assert result.images == 4 * 96
-    assert list(result.accuracies) == [1, 2, 3, 4]
+    assert result.seen == 4 * 96
+    assert list(result.scores) == [1, 2, 3, 4]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
@@ -70,7 +72,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_bits(tmp_path: Path, mon
     result = fit(resumed)
     assert seen == [3, 4]
     assert weights(resumed.network) == weights(whole.network)
-    assert (result.losses, result.accuracies) == (undisturbed.losses, undisturbed.accuracies)
+    assert (result.losses, result.scores) == (undisturbed.losses, undisturbed.scores)
 
 
 def test_the_weights_of_the_best_evaluation_are_kept() -> None:
@@ -82,16 +84,16 @@ def test_the_weights_of_the_best_evaluation_are_kept() -> None:
         kept.append(weights(patched.network))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "share_correct", lambda *_: next(accuracies))
+        patch.setattr(image_classification, "share_correct", lambda *_: next(accuracies))
         result = fit(replace(patched, on_epoch=note))
-    assert (result.best_epoch, result.best_accuracy) == (2, 0.9)
+    assert (result.best_epoch, result.best_score) == (2, 0.9)
     assert weights(patched.network) == kept[1]
 
 
 def test_it_stops_when_the_select_accuracy_has_stopped_rising() -> None:
     with pytest.MonkeyPatch.context() as patch:
         falling = iter(range(100, 0, -1))
-        patch.setattr(loop, "share_correct", lambda *_: next(falling) / 100)
+        patch.setattr(image_classification, "share_correct", lambda *_: next(falling) / 100)
         result = fit(job(recipe=replace(RECIPE, epochs=40, evaluations=40, patience=3)))
     assert result.epochs == 4
 
@@ -142,7 +144,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
 
 
 def test_bf16_trains_too() -> None:
-    assert fit(job(recipe=replace(RECIPE, precision=Precision.BF16))).best_accuracy > 0.9
+    assert fit(job(recipe=replace(RECIPE, precision=Precision.BF16))).best_score > 0.9
 
 
 def test_the_epoch_order_is_asked_for_by_number() -> None:

@@ -14,6 +14,7 @@ from anmok.data.loader import Loader
 from anmok.data.views import ResizedCrop
 from anmok.errors import TrainingError
 from anmok.training import checkpoint, loop
+from anmok.training.image_classification import ImageClassification
 from anmok.training.job import EpochProgress, Fit
 from anmok.training.loop import fit
 from anmok.training.recipe import Precision, Recipe
@@ -49,8 +50,8 @@ def _write_a_checkpoint_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None
 
 def job(images: BatchSource, path: Path, **changes: object) -> Fit:
     base = Fit(
-        network=network(), train=images, select=Halves(48).batches(), recipe=RANDOM, num_classes=2,
-        device=torch.device("cpu"), seed=5, checkpoint=path,
+        network=network(), task=ImageClassification(num_classes=2), train=images, select=Halves(48).batches(),
+        recipe=RANDOM, device=torch.device("cpu"), seed=5, checkpoint=path,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -85,8 +86,8 @@ def test_killed_before_and_in_any_checkpoint_it_comes_to_the_same_bits(
     resumed = job(images, path)
     result = fit(resumed)
     assert weights(resumed.network) == weights(whole.network)
-    assert (result.losses, result.accuracies) == (undisturbed.losses, undisturbed.accuracies)
-    assert result.images == undisturbed.images == 96
+    assert (result.losses, result.scores) == (undisturbed.losses, undisturbed.scores)
+    assert result.seen == undisturbed.seen == 96
 
 
 def test_a_full_disk_costs_a_checkpoint_but_not_the_training(
@@ -124,7 +125,7 @@ def test_progress_tells_what_logs_need(images: BatchSource, tmp_path: Path) -> N
     told: list[EpochProgress] = []
     fit(job(images, tmp_path / "last.safetensors", on_epoch=told.append))
     assert [p.epoch for p in told] == [1, 2]
-    assert all(p.accuracy is not None and 0 < p.learning_rate < RANDOM.learning_rate for p in told)
+    assert all(p.score is not None and 0 < p.learning_rate < RANDOM.learning_rate for p in told)
     assert told[0].seconds < told[1].seconds
 
 

@@ -10,6 +10,7 @@ from anmok.catalogue import create_model
 from anmok.data import Part
 from anmok.errors import RequestError
 from anmok.training import engine, sharded
+from anmok.training.image_classification import ImageClassification
 from anmok.training.job import Fit
 from anmok.training.loop import fit
 from anmok.training.recipe import Recipe
@@ -38,7 +39,10 @@ def test_whole_tensors_are_their_own_parts() -> None:
 
 
 def test_one_process_has_nobody_to_share_with() -> None:
-    job = Fit(network=layer_norm_network(), train=Halves().batches(seed=1), recipe=Recipe(), device=CPU, seed=0)
+    job = Fit(
+        network=layer_norm_network(), task=ImageClassification(), train=Halves().batches(seed=1), recipe=Recipe(),
+        device=CPU, seed=0,
+    )  # fmt: skip
     message = r"^To shard is to share the weights among processes: this one is alone\. Start several with torchrun, or"
     with pytest.raises(RequestError, match=message):
         fit(replace(job, shard=True))

@@ -10,6 +10,7 @@ from anmok.catalogue import create_model
 from anmok.data import Batches, Order
 from anmok.errors import RequestError
 from anmok.training.classifier import ClassifierConfig, ImageClassifier, save_classifier
+from anmok.training.image_classification import ImageClassification
 from anmok.training.job import Fit
 from anmok.training.loop import fit
 from anmok.training.recipe import Distillation, Precision, Recipe
@@ -79,7 +80,7 @@ def test_students_with_and_without_a_token_learn_from_the_teacher(model: str, ki
     order = Order(torch.arange(16).numpy(), batch_size=8, seed=0)
     job = Fit(
         network=student, train=Batches(pixels, labels, order), recipe=recipe, device=torch.device("cpu"), seed=0,
-        teacher=_Known(),
+        task=ImageClassification(teacher=_Known()),
     )  # fmt: skip
     fit(job)
     answers = student.training_logits(torch.from_numpy(pixels) / 255)

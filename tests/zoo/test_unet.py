@@ -21,7 +21,7 @@ def test_the_papers_network_has_the_counted_size():
     assert card("unet").params == sum(p.numel() for p in model.parameters()) == 31_030_658
     assert count_macs(model, 572, 572, in_chans=1) / 1e9 == pytest.approx(150.4284, abs=1e-4)
     assert model(torch.empty(1, 1, 572, 572, device="meta")).shape == (1, 2, 388, 388)  # fig. 1
-    assert PAPER.margin == 92
+    assert PAPER.margin == model.margin == 92
 
 
 def by_hand(tensors, image, levels):
@@ -140,6 +140,23 @@ def test_the_padded_nets_logits_are_those_of_its_equations(name, picked):
     assert relative_error(model(images), convolve(x, "head")) < 1e-13
 
 
+@pytest.mark.parametrize("name", ["resnet_nano", "vit_nano"])
+def test_without_skips_pixels_hear_of_the_coarsest_map_alone(name):
+    torch.manual_seed(0)
+    model = create_segmenter(name, num_classes=3, skips=False).eval()
+    images = torch.randn(2, 3, 40, 32)
+    maps = [torch.randn_like(found) for found in model.encoder(images)]
+    model.encoder.forward = lambda _: maps
+    logits = model(images)
+    assert logits.shape == (2, 3, 40, 32)
+    maps[:-1] = [torch.zeros_like(found) for found in maps[:-1]]
+    assert torch.equal(model(torch.zeros_like(images)), logits)
+    maps[-1] = torch.zeros_like(maps[-1])
+    assert not torch.equal(model(images), logits)
+    whole = create_segmenter(name, num_classes=3)
+    assert sum(p.numel() for p in model.parameters()) < sum(p.numel() for p in whole.parameters())
+
+
 def draw_discs(side):
     """Noisy images of a bright disc, and which pixels it covers."""
     down, right = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
@@ -179,10 +196,9 @@ def test_dropout_is_at_the_end_of_the_contracting_path():
         assert model.dropout.p == 0.5
 
 
-def test_segmentation_networks_are_listed_apart():
-    assert list_models(task=Task.SEGMENTATION) == ["unet", "unet_nano"]
+def test_backbones_segment_too_and_u_nets_do_nothing_else():
+    assert set(list_models(task=Task.SEGMENTATION)) == {*list_models(), "unet", "unet_nano"}
     assert list_models("unet*") == []
-    assert set(list_models(task=None)) == {*list_models(), "unet", "unet_nano"}
 
 
 def test_a_network_of_another_task_is_refused_with_the_way_to_it():
@@ -198,6 +214,9 @@ def test_wishes_without_effect_are_errors():
         "There are no public weights of 'unet': got pretrained=True. "
         "Leave it out, or use load_state_dict for a file of yours."
     )
+    with pytest.raises(RequestError) as error:
+        create_segmenter("unet", num_classes=2, skips=False)
+    assert str(error.value) == "'unet' merges all its maps: got skips=False. Choose a backbone, such as resnet_nano."
     with pytest.raises(SpecError, match=r"unet has no residual branch to drop: got drop_path_rate=0\.1"):
         create_segmenter("unet", num_classes=2, drop_path_rate=0.1)
     with pytest.raises(SpecError) as error:

@@ -17,6 +17,7 @@ from anmok.selection.observer import Observer
 from anmok.training.classifier import ClassifierConfig, ImageClassifier, save_classifier
 from anmok.training.distributed import is_first
 from anmok.training.finder import find_learning_rate
+from anmok.training.image_classification import ImageClassification
 from anmok.training.inference import probabilities
 from anmok.training.job import EpochProgress, Fit
 from anmok.training.logs import Log, open_logs
@@ -50,14 +51,16 @@ class TrainJob:
         classes = images.data.classes
         job = Fit(
             network=classifier,
+            task=ImageClassification(
+                num_classes=len(classes),
+                class_weights=class_weights(images.labels(*images.learned), len(classes)) if balanced else None,
+                teacher=find_teacher(teacher, classes) if teacher is not None else None,
+            ),
             train=images.training(request.seed),
             recipe=request.recipe,
             device=self.device,
             seed=request.seed,
             select=images.evaluation("select") if request.recipe.evaluations else None,
-            num_classes=len(classes),
-            class_weights=class_weights(images.labels(*images.learned), len(classes)) if balanced else None,
-            teacher=find_teacher(teacher, classes) if teacher is not None else None,
             checkpoint=images.run.checkpoint("train", "last"),
             shard=self.shard,
             on_epoch=self._on_epoch(),
@@ -117,10 +120,8 @@ class TrainJob:
         logs = open_logs(self.logs, self.images.run.root) if is_first() else []
 
         def tell(progress: EpochProgress) -> None:
-            judged = (
-                "" if progress.accuracy is None else f", {100 * progress.accuracy:.1f} % of the select images right"
-            )
-            rate = f"{progress.images_per_second:,.0f} images/s"
+            judged = "" if progress.score is None else f", {100 * progress.score:.1f} % of the select images right"
+            rate = f"{progress.rate:,.0f} images/s"
             self.observer.note(f"epoch {progress.epoch}: loss {progress.loss:.3f}{judged}, {rate}")
             if progress.note:
                 self.observer.note(progress.note)

@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 from anmok.backbone.backbone import Backbone
+from anmok.backbone.graphs import GraphClassifier
 from anmok.backbone.segmenter import Segmenter
-from anmok.backbone.spec import Kind, Spec
+from anmok.backbone.sequence import TextClassifier, Translator
+from anmok.backbone.spec import Kind
+from anmok.backbone.task import Task
 
+S = TypeVar("S", covariant=True)
 
-class Task(StrEnum):
-    """What a network's answer is about."""
-
-    CLASSIFICATION = "classification"  # the image
-    SEGMENTATION = "segmentation"  # every pixel
+_TASKS: Mapping[type, tuple[Task, ...]] = {
+    Backbone: (Task.CLASSIFICATION, Task.SEGMENTATION),  # it leads down a U-Net
+    Segmenter: (Task.SEGMENTATION,),
+    TextClassifier: (Task.TEXT_CLASSIFICATION,),
+    Translator: (Task.TRANSLATION,),
+    GraphClassifier: (Task.NODE_CLASSIFICATION, Task.GRAPH_CLASSIFICATION),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +37,17 @@ class Paper:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """One paper's family of networks."""
+class Architecture(Generic[S]):
+    """One paper's family of networks, with specs of one type."""
 
-    model: type[Backbone] | type[Segmenter]
+    model: Any  # a subclass of what `tasks` go by, built from a spec
     kind: Kind
     paper: Paper
     bias: str  # the inductive bias, in plain words
-    presets: Mapping[str, Spec]  # the paper's variants
-    ours: Mapping[str, Spec]  # variants that no paper has
+    presets: Mapping[str, S]  # the paper's variants
+    ours: Mapping[str, S]  # variants that no paper has
 
     @property
-    def task(self) -> Task:
-        """What its networks are trained for."""
-        return Task.CLASSIFICATION if issubclass(self.model, Backbone) else Task.SEGMENTATION
+    def tasks(self) -> tuple[Task, ...]:
+        """What its networks can be trained for, the usual first."""
+        return next(tasks for base, tasks in _TASKS.items() if issubclass(self.model, base))

@@ -11,12 +11,17 @@ from anmok.layers import round_depth, round_width
 
 
 class Kind(StrEnum):
-    """What mixes the places of an image: nothing but full connections, convolution, attention, or both."""
+    """What mixes the places of an image, the words of a text or the nodes of a graph.
+
+    Nothing but full connections, convolution, attention, both of these, one step after another, or edges.
+    """
 
     MLP = "MLP"
     CNN = "CNN"
     TRANSFORMER = "Transformer"
     HYBRID = "hybrid"
+    RECURRENT = "recurrent"
+    GRAPH = "graph network"
 
 
 class FeatureShape(NamedTuple):

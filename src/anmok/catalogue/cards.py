@@ -1,6 +1,7 @@
 """What one model is, and why."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from anmok.backbone import ImageSizes, Kind, Paper
 from anmok.catalogue.names import Preset, children, parents, require_model, split_tag
@@ -80,7 +81,7 @@ def card(name: str) -> Card:
     )
 
 
-def _sentence(preset: Preset, params: int) -> str:
+def _sentence(preset: Preset[Any], params: int) -> str:
     paper, (height, width) = preset.architecture.paper, preset.spec.img_size
     whose = "Our small variant" if preset.is_ours else "A variant"
     return (
@@ -89,7 +90,7 @@ def _sentence(preset: Preset, params: int) -> str:
     )
 
 
-def _count_params(preset: Preset, num_classes: int) -> int:
+def _count_params(preset: Preset[Any], num_classes: int) -> int:
     # Small, and so not on the meta device, whose first random number takes seconds.
     model = preset.architecture.model(preset.spec, num_classes=num_classes)
     return sum(p.numel() for p in model.parameters())

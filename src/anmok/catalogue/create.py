@@ -123,7 +123,7 @@ def _file_in(folder: Path) -> Path:
 
 
 def wished_spec(
-    preset: Preset,
+    preset: Preset[Spec],
     *,
     spec: Spec | None = None,
     img_size: int | tuple[int, int] | None,

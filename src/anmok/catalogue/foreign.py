@@ -168,7 +168,7 @@ class Foreign(Backbone):
 
 
 @cache
-def read_foreign(name: str) -> tuple[Architecture, ForeignSpec]:
+def read_foreign(name: str) -> tuple[Architecture[ForeignSpec], ForeignSpec]:
     """What a network from elsewhere is, seen by making it for the first image size that it takes and running it.
 
     Raises:
@@ -189,7 +189,7 @@ def read_foreign(name: str) -> tuple[Architecture, ForeignSpec]:
     raise RequestError(f"'{name}' can neither be made nor run for images of any usual size ({reason(refusals[0])}).")
 
 
-def _architecture(name: str, kind: Kind) -> Architecture:
+def _architecture(name: str, kind: Kind) -> Architecture[ForeignSpec]:
     """Nothing is known of its paper, nor of what it takes for granted: cards are of the zoo's models."""
     paper = Paper(title=name, authors="unknown", year=0)
     return Architecture(model=Foreign, kind=kind, paper=paper, bias="Not known.", presets={}, ours={})

@@ -4,11 +4,12 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, Generic, TypeVar
 
 import anmok.zoo
 from anmok.backbone import Architecture, Spec, Task
@@ -17,15 +18,17 @@ from anmok.catalogue.public import read_public
 from anmok.errors import RequestError, UnknownNameError
 
 FOREIGN = "foreign"  # the family of all that is not of the zoo
+S = TypeVar("S")
 
 
-class Preset(NamedTuple):
+@dataclass(frozen=True)
+class Preset(Generic[S]):
     """What a name stands for."""
 
     name: str
     family: str  # the zoo file, or FOREIGN
-    architecture: Architecture
-    spec: Spec
+    architecture: Architecture[S]
+    spec: S
 
     @property
     def is_ours(self) -> bool:
@@ -54,7 +57,7 @@ def list_models(
     file has a name of its own (preset.tag); so it has with `licence`: an SPDX identifier or 'permissive'.
     """
     patterns = [filter or "*"] if isinstance(filter, str) else filter
-    fitting = (name for name, preset in _presets().items() if task in (None, preset.architecture.task))
+    fitting = (name for name, preset in _presets().items() if task is None or task in preset.architecture.tasks)
     names = sorted((n for n in fitting if any(fnmatchcase(n, pattern) for pattern in patterns)), key=_natural)
     if not pretrained and licence is None:
         return names
@@ -62,14 +65,26 @@ def list_models(
     return [str(weights) for weights in files if licence is None or weights.is_licensed(licence)]
 
 
-def require_model(name: str) -> Preset:
-    """What the name stands for: a preset, or a network from elsewhere (timm:NAME, hf:ID, module:callable).
+def require_model(name: str) -> Preset[Spec]:
+    """What the name stands for: a preset for images, or a network from elsewhere (timm:NAME, hf:ID, module:callable).
 
-    Raises `UnknownNameError` where it is none, with the nearest names, and `RequestError` for a network from
-    elsewhere that cannot be made.
+    Raises `UnknownNameError` where it is none, with the nearest names, and `RequestError` for a network that reads
+    no images, or one from elsewhere that cannot be made.
     """
     if is_foreign(name):
         return Preset(name, FOREIGN, *read_foreign(name))
+    preset = require_network(name)
+    if Task.SEGMENTATION not in preset.architecture.tasks:
+        tasks = " and ".join(preset.architecture.tasks)
+        raise RequestError(
+            f"A backbone reads images: '{name}' is for {tasks}. `anmok models` lists the backbones; "
+            "`anmok train` takes this one with data of its own."
+        )
+    return preset
+
+
+def require_network(name: str) -> Preset[Any]:
+    """What the name of a preset stands for, whatever it reads; raises `UnknownNameError` with the nearest names."""
     presets = _presets()
     if name in presets:
         return presets[name]
@@ -123,10 +138,10 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 @cache
-def _presets() -> dict[str, Preset]:
+def _presets() -> dict[str, Preset[Any]]:
     found = {}
     for module in pkgutil.iter_modules(anmok.zoo.__path__):
-        architecture: Architecture = _module(module.name).ARCHITECTURE
+        architecture: Architecture[Any] = _module(module.name).ARCHITECTURE
         for name, spec in {**architecture.presets, **architecture.ours}.items():
             found[name] = Preset(name, module.name, architecture, spec)
     return found

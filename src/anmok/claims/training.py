@@ -18,6 +18,7 @@ from anmok.data import Augmentation, Batches, Order, channel_statistics
 from anmok.errors import RequestError
 from anmok.evaluation.cost import count_macs, count_params
 from anmok.training.classifier import ClassifierConfig, ImageClassifier, save_classifier
+from anmok.training.image_classification import ImageClassification
 from anmok.training.inference import share_correct
 from anmok.training.job import Fit
 from anmok.training.loop import fit
@@ -82,12 +83,14 @@ class Training:
         result = fit(
             Fit(
                 network=network,
+                task=ImageClassification(
+                    num_classes=len(classes),
+                    teacher=find_teacher(situation.weights(self.teacher), classes) if self.teacher else None,
+                ),
                 train=_batches(train, self.recipe.batch_size, seed),
                 recipe=self.recipe,
                 device=DEVICE,
                 seed=seed,
-                num_classes=len(classes),
-                teacher=find_teacher(situation.weights(self.teacher), classes) if self.teacher else None,
             )
         )
         if keep is not None:

@@ -18,6 +18,7 @@ from anmok.selection.material import Material
 from anmok.selection.meter import Meter
 from anmok.training.classifier import ImageClassifier
 from anmok.training.device import default_device, resolve
+from anmok.training.image_classification import ImageClassification
 from anmok.training.loop import Fit, fit
 from anmok.training.recipe import Precision, Recipe
 
@@ -98,6 +99,7 @@ def time_steps(tools: Tools, task: StepTiming) -> tuple[StepTiming, float]:
     fit(
         Fit(
             network=material.classifier(task.model),
+            task=ImageClassification(),
             train=material.training(rows, recipe, 0),
             recipe=recipe,
             device=tools.device,

@@ -10,6 +10,7 @@ from anmok.selection.crew import Tools
 from anmok.selection.material import WEIGHTS
 from anmok.selection.trial import SECONDS, chosen_by_plan
 from anmok.training.classifier import save_classifier
+from anmok.training.image_classification import ImageClassification
 from anmok.training.inference import probabilities
 from anmok.training.loop import Fit, fit
 from anmok.training.recipe import Recipe
@@ -50,6 +51,7 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
     classifier = material.begin(final.model, rows, device)
     job = Fit(
         network=classifier,
+        task=ImageClassification(),
         train=material.training(rows, final.recipe, final.seed),
         recipe=final.recipe,
         device=device,

@@ -108,7 +108,7 @@ class _Progress:
 
     def epoch(self, trial: Trial, progress: EpochProgress) -> None:
         """One epoch of one trial is over."""
-        self._rates[trial] = progress.images_per_second
+        self._rates[trial] = progress.rate
         if progress.note:
             self._observer.note(f"{trial.model}: {progress.note}")
         rate = f"{sum(self._rates.values()):,.0f} images/s"

@@ -105,7 +105,7 @@ def _train_final(crew: Crew, model: str, recipe: Recipe, campaign: Campaign) -> 
     final = FinalTraining(model=model, recipe=recipe, threads=threads, seed=request.seed, data=request.data)
 
     def watch(_: object, progress: EpochProgress) -> None:
-        detail = f"{model} on all but the test images, {progress.images_per_second:,.0f} images/s"
+        detail = f"{model} on all but the test images, {progress.rate:,.0f} images/s"
         campaign.observer.progress(progress.epoch, progress.epochs, detail)
 
     for record in crew.run(train_final, [final], watch):

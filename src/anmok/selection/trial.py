@@ -13,6 +13,7 @@ from anmok.evaluation.metrics import accuracy
 from anmok.selection.kept import Trained, keep
 from anmok.selection.material import Material
 from anmok.selection.run_directory import RunDirectory
+from anmok.training.image_classification import ImageClassification
 from anmok.training.inference import probabilities
 from anmok.training.loop import EpochProgress, Fit, FitResult, fit
 from anmok.training.recipe import Recipe
@@ -84,6 +85,7 @@ def run_trial(
     select = material.evaluation(material.rows("select"))
     job = Fit(
         network=classifier,
+        task=ImageClassification(),
         train=material.training(rows, recipe, trial.seed),
         recipe=recipe,
         device=device,
@@ -115,7 +117,7 @@ def _rows(trial: Trial, result: FitResult, images: int, outcome: Outcome) -> tup
             n=share.n,
         ),
         _row(trial, SECONDS, result.seconds, "s", images=images),
-        _row(trial, "train_images_per_second", result.images / result.seconds, "1/s", images=images),
+        _row(trial, "train_images_per_second", result.seen / result.seconds, "1/s", images=images),
         _row(trial, "train_loss", result.losses[-1], "nats", images=images),
     )
 

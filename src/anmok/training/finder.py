@@ -11,7 +11,8 @@ from anmok.training.distributed import this_part
 from anmok.training.engine import choose_engine
 from anmok.training.job import Fit
 from anmok.training.optimizer import build_optimizer
-from anmok.training.stepper import Moment, Stepper
+from anmok.training.stepper import Stepper
+from anmok.training.task import Moment
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 100

@@ -1,8 +1,8 @@
 """A network's heads, as its training sees them."""
 
-from torch import Tensor, nn
+from typing import Any
 
-from anmok.shapes import Images
+from torch import Tensor, nn
 
 
 class AllHeads(nn.Module):
@@ -12,7 +12,7 @@ class AllHeads(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: Images) -> list[Tensor]:
+    def forward(self, *inputs: Any) -> list[Tensor]:
         """The head's logits, then those of heads that only training uses."""
         several = getattr(self.network, "training_logits", None)
-        return several(images) if several else [self.network(images)]
+        return several(*inputs) if several else [self.network(*inputs)]

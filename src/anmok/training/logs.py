@@ -13,7 +13,7 @@ from anmok.training.job import EpochProgress
 
 Log: TypeAlias = Callable[[EpochProgress], None]
 
-COLUMNS = ("epoch", "loss", "select_accuracy", "learning_rate", "images_per_second", "seconds", "note")
+COLUMNS = ("epoch", "loss", "select_score", "learning_rate", "rate", "seconds", "note")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def open_logs(names: Sequence[str], directory: Path) -> list[Log]:
 
 
 def _metrics(progress: EpochProgress) -> dict[str, float | None]:
-    values = (progress.loss, progress.accuracy, progress.learning_rate, progress.images_per_second, progress.seconds)
+    values = (progress.loss, progress.score, progress.learning_rate, progress.rate, progress.seconds)
     return dict(zip(COLUMNS[1:-1], values, strict=True))
 
 

@@ -11,13 +11,13 @@ from anmok.errors import TrainingError
 from anmok.training.checkpoint import State, read_checkpoint, write_checkpoint
 from anmok.training.distributed import this_part
 from anmok.training.engine import choose_engine
-from anmok.training.inference import share_correct
 from anmok.training.job import EpochProgress as EpochProgress
 from anmok.training.job import Fit as Fit
 from anmok.training.job import FitResult as FitResult
 from anmok.training.optimizer import build_optimizer, set_learning_rate
 from anmok.training.recipe import Recipe
-from anmok.training.stepper import Moment, Stepper
+from anmok.training.stepper import Stepper
+from anmok.training.task import Moment
 
 CHECKPOINT_SECONDS = 5.0  # at most this much training is lost when the process dies,
 CHECKPOINT_SHARE = 0.05  # unless writing it all would take more than this share of the time
@@ -50,7 +50,7 @@ class _Training:
         self._result = FitResult(micro_batch=recipe.batch_size)
         if job.checkpoint and job.checkpoint.exists():
             stored = read_checkpoint(job.checkpoint, self._state)
-            stored["accuracies"] = {int(k): v for k, v in stored["accuracies"].items()}
+            stored["scores"] = {int(k): v for k, v in stored["scores"].items()}
             self._result = FitResult(**stored)
         self._stepper = Stepper(engine.network, optimizer, job, self._result.micro_batch)
         self._clock = self._saved = time.monotonic()
@@ -64,17 +64,17 @@ class _Training:
     def run_epoch(self) -> None:
         """Train the rest of an epoch, judge, tell."""
         result, job = self._result, self._job
-        start, before = time.monotonic(), result.seen
+        start, before = time.monotonic(), result.loss_over
         self._steps()
-        images, mean = result.seen, result.loss_sum / result.seen
-        result.epochs, result.step, result.loss_sum, result.seen = result.epochs + 1, 0, 0.0, 0
-        result.images += images
+        seen, mean = result.loss_over, result.loss_sum / result.loss_over
+        result.epochs, result.step, result.loss_sum, result.loss_over = result.epochs + 1, 0, 0.0, 0
+        result.seen += seen
         result.losses.append(mean)
         if job.select and _evaluation_is_due(result.epochs, self._recipe):
             self._evaluate(job.select)
         self._tick()
         if job.on_epoch:
-            job.on_epoch(self._progress((images - before) / (time.monotonic() - start)))
+            job.on_epoch(self._progress((seen - before) / (time.monotonic() - start)))
         if self._checkpoint_is_due():
             self._save()
 
@@ -87,7 +87,7 @@ class _Training:
     def _steps(self) -> None:
         result, job, steps = self._result, self._job, len(self._job.train)
         loss = torch.tensor(result.loss_sum, device=job.device)
-        seen: Tensor | int = result.seen
+        seen: Tensor | int = result.loss_over
         first = result.epochs * steps
         self._engine.network.train()
         for batch in job.train.epoch(result.epochs, start=result.step, part=this_part()):
@@ -109,8 +109,8 @@ class _Training:
     def _take_in(self, loss: Tensor, seen: Tensor | int) -> None:
         """Fetch the running numbers from the device, and look at them."""
         result = self._result
-        result.loss_sum, result.seen = float(loss), int(seen)
-        mean = result.loss_sum / result.seen
+        result.loss_sum, result.loss_over = float(loss), int(seen)
+        mean = result.loss_sum / result.loss_over
         if not mean < float("inf"):
             raise TrainingError(
                 f"The loss is {mean} after epoch {result.epochs + 1}: the training diverged. "
@@ -120,10 +120,10 @@ class _Training:
     def _evaluate(self, select: BatchSource) -> None:
         result = self._result
         with self._engine.evaluable() as network:
-            accuracy = share_correct(network, select, self._job.device)
-        result.accuracies[result.epochs] = accuracy
-        if accuracy >= result.best_accuracy:  # of equals the later: it was trained at a lower learning rate
-            result.best_accuracy, result.best_epoch, result.stale = accuracy, result.epochs, 0
+            score = self._job.task.score(network, select, self._job.device)
+        result.scores[result.epochs] = score
+        if score >= result.best_score:  # of equals the later: it was trained at a lower learning rate
+            result.best_score, result.best_epoch, result.stale = score, result.epochs, 0
             self._state.best.update(self._weights())
         else:
             result.stale += 1
@@ -161,11 +161,12 @@ class _Training:
         return EpochProgress(
             epoch=result.epochs,
             epochs=self._recipe.epochs,
-            images_per_second=rate,
+            rate=rate,
+            unit=self._job.task.unit,
             loss=result.losses[-1],
             note="; ".join(notes),
             learning_rate=max(group["lr"] for group in self._state.optimizer.param_groups),
-            accuracy=result.accuracies.get(result.epochs),
+            score=result.scores.get(result.epochs),
             seconds=result.seconds,
         )
 

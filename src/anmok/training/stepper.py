@@ -2,48 +2,33 @@
 
 from math import ceil
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from anmok.backbone.evaluating import evaluating
-from anmok.data import WHOLE, Batch, mix, one_hot, vary
+from anmok.data import WHOLE
 from anmok.errors import RequestError, TrainingError
-from anmok.shapes import Images, Logits
 from anmok.training.device import autocast, resolve
 from anmok.training.distributed import agree_on_buffers, anyone, in_parallel, summed, this_part, without_exchange
 from anmok.training.heads import AllHeads
 from anmok.training.job import Fit
-from anmok.training.losses import Losses
-from anmok.training.recipe import Distillation
 from anmok.training.sharded import is_sharded
+from anmok.training.task import Examples, Moment
 
 _FIRST = 2  # steps that need the most memory: those without and with the optimiser's state
 
 
-class Moment(NamedTuple):
-    """Which step of the training it is; all that is random about it depends on this and the seed."""
-
-    epoch: int
-    step: int  # of the epoch
-
-
 class Stepper:
-    """Views, mixing, losses, gradients, step; splits a batch that does not fit in memory."""
+    """Examples, loss, gradients, step; splits a batch that does not fit in memory."""
 
     def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer, job: Fit, micro_batch: int) -> None:
         self.micro_batch = micro_batch
         self._network, self._optimizer, self._job = network, optimizer, job
         self._part = this_part()
         self._precision = resolve(job.recipe.precision, job.device)
-        weights = None if job.class_weights is None else job.class_weights.to(job.device)
-        self._losses = Losses(job.recipe, distilled=getattr(network, "distilled", False), class_weights=weights)
-        self._teacher = _teacher_of(job)
-        self._mixes = bool(job.recipe.mixup or job.recipe.cutmix)
-        if self._mixes and job.num_classes is None:
-            raise RequestError("A recipe that mixes images needs the number of classes: got num_classes=None.")
         heads = AllHeads(network)
         if job.recipe.compile:
             heads.compile()
@@ -61,26 +46,20 @@ class Stepper:
         note, self._note = self._note, ""
         return note
 
-    def step(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor | int]:
-        """Learn from a batch; its loss and its number of images, summed over all processes."""
-        recipe, device = self._job.recipe, self._job.device
-        views = vary(batch.pixels.to(device, non_blocking=True), recipe.variation, batch.draws)
-        targets = batch.labels.to(device, non_blocking=True)
-        if self._mixes:
-            random = np.random.default_rng((self._job.seed, *moment))
-            soft = one_hot(targets, self._job.num_classes or 0)
-            views, targets = mix(views, soft, recipe.mixing, random)
-        count = len(targets) if self._part == WHOLE else summed(torch.tensor(len(targets), device=device))
-        views = views.contiguous(memory_format=torch.channels_last)
-        while (total := self._try(views, targets, count, moment)) is None:
+    def step(self, batch: Any, moment: Moment) -> tuple[Tensor, Tensor | int]:
+        """Learn from a batch; its loss and what that is a mean over, summed over all processes."""
+        examples = self._job.task.examples(batch, moment, self._job)
+        weight = examples.weight
+        count = weight if self._part == WHOLE else summed(torch.tensor(weight, device=self._job.device))
+        while (total := self._try(examples, count, moment)) is None:
             self._halve()
         self._careful = max(0, self._careful - 1)
         if moment == (0, 0):
             agree_on_buffers(self._network)  # one process's filters, where these follow from the first images
         return summed(total), count
 
-    def _try(self, images: Images, targets: Tensor, count: Tensor | int, moment: Moment) -> Tensor | None:
-        """A step along the gradients of the mean over all `count` images; the local sum of losses.
+    def _try(self, examples: Examples, count: Tensor | int, moment: Moment) -> Tensor | None:
+        """A step along the gradients of the loss over all `count`; the local sum of losses.
 
         None where memory is too short for it. Where it may be so in one process of several, gradients are exchanged
         when all have theirs; otherwise while they come, and who fails then cannot be helped by the others.
@@ -88,15 +67,15 @@ class Stepper:
         shortage, careful = _Shortage(), self._careful > 0
         with shortage:
             # Anew at each try, so that dropout does not depend on what memory there is.
-            _seed(images.device, (self._job.seed, *moment, self._part.rank))
-            total = self._gradients(images, targets, count, exchange=not careful)
+            _seed(self._job.device, (self._job.seed, *moment, self._part.rank))
+            total = self._gradients(examples, count, exchange=not careful)
             if not careful:
                 self._update()
         if careful:
             if anyone(shortage.happened):
                 return None
             with shortage:
-                self._loss(images[:0], targets[:0]).backward()  # adds zeros, and exchanges
+                self._nothing(examples).backward()  # adds zeros, and exchanges
                 self._update()
         if shortage.happened and self._part != WHOLE:
             raise TrainingError(
@@ -105,16 +84,16 @@ class Stepper:
             )
         return None if shortage.happened else total
 
-    def _gradients(self, images: Images, targets: Tensor, count: Tensor | int, *, exchange: bool) -> Tensor:
+    def _gradients(self, examples: Examples, count: Tensor | int, *, exchange: bool) -> Tensor:
         """Gradients in micro batches, as many in each process; exchanged with the last of them, or not."""
         self._optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=images.device)
-        size, rounds = self.micro_batch, max(1, ceil(max(len(images), self._share) / self.micro_batch))
+        total = torch.zeros((), device=self._job.device)
+        size, rounds = self.micro_batch, max(1, ceil(max(len(examples), self._share) / self.micro_batch))
         for index in range(rounds):
             chosen = slice(index * size, (index + 1) * size)
             with without_exchange(self._engine, local=index < rounds - 1 or not exchange):
                 with autocast(self._precision, self._job.device):
-                    loss = self._loss(images[chosen], targets[chosen])
+                    loss = self._loss(examples.part(chosen))
                 # Processes average their gradients: what each gives is its share, times their number.
                 (loss * self._part.world_size / count).backward()
             total += loss.detach()
@@ -125,21 +104,14 @@ class Stepper:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._job.recipe.clip_norm)
         self._optimizer.step()
 
-    def _loss(self, images: Images, targets: Tensor) -> Tensor:
-        if len(images) == 0:  # nothing of a last batch is ours, but the others wait for our gradients: zeros
-            return self._nothing(images)
-        answers = [logits.float() for logits in self._engine(images)]
-        return self._losses(answers, targets, self._ask_teacher(images))
+    def _loss(self, examples: Examples) -> Tensor:
+        if len(examples) == 0:  # nothing of a last batch is ours, but the others wait for our gradients: zeros
+            return self._nothing(examples)
+        return self._job.task.loss(self._engine, examples, self._job)
 
-    def _nothing(self, images: Images) -> Tensor:
-        blank = images.new_zeros(1, *images.shape[1:]).contiguous(memory_format=torch.channels_last)
-        with evaluating(self._network):  # no statistics are taken of an image that is none
-            return 0 * torch.stack([logits.float().sum() for logits in self._engine(blank)]).sum()
-
-    @torch.no_grad()
-    def _ask_teacher(self, images: Images) -> Logits | None:
-        """What the teacher says of the very images that the student sees (Touvron et al. 2020, sec. 5.1)."""
-        return None if self._teacher is None else self._teacher(images).float()
+    def _nothing(self, examples: Examples) -> Tensor:
+        with evaluating(self._network):  # no statistics are taken of an example that is none
+            return 0 * self._job.task.loss(self._engine, examples.blank(), self._job)
 
     def _halve(self) -> None:
         size = min(self.micro_batch, self._share or self.micro_batch)
@@ -180,17 +152,6 @@ def _seed(device: torch.device, entropy: tuple[int, ...]) -> None:
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
-
-
-def _teacher_of(job: Fit) -> nn.Module | None:
-    if (job.recipe.distillation is not Distillation.NONE) != (job.teacher is not None):
-        raise RequestError(
-            f"A teacher belongs to a recipe that distils: got distillation '{job.recipe.distillation}' and "
-            f"{'no' if job.teacher is None else 'a'} teacher. Give both or neither."
-        )
-    if job.teacher is None:
-        return None
-    return job.teacher.to(job.device).eval().requires_grad_(requires_grad=False)
 
 
 def _checkpoint_gradients(network: nn.Module) -> None:

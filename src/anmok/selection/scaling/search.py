@@ -119,7 +119,7 @@ def _train(crew: Crew, trials: Sequence[Trial], campaign: Campaign) -> None:
 
     def watch(trial: Trial, progress: EpochProgress) -> None:
         done[trial] = progress.epoch / progress.epochs
-        rate = f"{progress.images_per_second:,.0f} images/s"
+        rate = f"{progress.rate:,.0f} images/s"
         detail = f"{describe(trial.scaling)}, epoch {progress.epoch}/{progress.epochs}, {rate}"
         observer.progress(len(trials) - len(todo) + sum(done.values()), len(trials), detail)
 
