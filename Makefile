@@ -37,5 +37,5 @@ clean:
 	touch $@
 
 .venv/tested: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracle,explain,fast,int8,ray]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracle,explain,fast,int8,ray,text]'
 	touch $@

@@ -1,12 +1,12 @@
 """Write docs/zoo.md: every family's card and its presets, from what the catalogue knows. Run it when that changes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from anmok.backbone import Kind, Paper
-from anmok.catalogue import Card, Result, card, list_models, require_model
+from anmok.catalogue import Card, Result, card, list_models, require_model, require_network
 from anmok.evaluation.cost import count_macs
 
 PAGE = Path(__file__).parents[1] / "docs" / "zoo.md"
@@ -38,12 +38,12 @@ def _families() -> dict[str, list[Card]]:
     """The cards of every family, the papers' presets before ours."""
     found: dict[str, list[Card]] = {}
     for name in list_models(task=None):
-        found.setdefault(require_model(name).family, []).append(card(name))
+        found.setdefault(require_network(name).family, []).append(card(name))
     return {family: sorted(cards, key=lambda c: c.ours) for family, cards in found.items()}
 
 
 def _title(cards: list[Card]) -> str:
-    return require_model(cards[0].name).architecture.model.__name__
+    return require_network(cards[0].name).architecture.model.__name__
 
 
 def _tree(families: Iterable[tuple[str, list[Card]]]) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _index(families: Iterable[tuple[str, list[Card]]]) -> Iterator[str]:
 
 
 def _family(family: str, cards: list[Card]) -> Iterator[str]:
-    first, summary = cards[0], require_model(cards[0].name).summary
+    first, summary = cards[0], require_network(cards[0].name).summary
     yield f"## {_title(cards)}"
     yield f"{summary} {_extent(cards)}"
     facts = {
@@ -79,7 +79,8 @@ def _family(family: str, cards: list[Card]) -> Iterator[str]:
     yield "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
     sources = list(dict.fromkeys(_source(result) for card in cards for result in card.results))
     rows = [_row(card, sources) for card in cards]
-    yield "\n".join([_line(HEADINGS), _line(["---"] * len(HEADINGS)), *map(_line, rows)])
+    headings = HEADINGS if first.image_size else HEADINGS[:2]
+    yield "\n".join(_line(cells[: len(headings)]) for cells in (headings, ["---"] * len(headings), *rows))
     if sources:
         yield "Sources: " + "; ".join(f"({i}) {source}" for i, source in enumerate(sources, start=1)) + "."
     notes = dict.fromkeys(note for card in cards for note in card.notes)
@@ -107,32 +108,36 @@ def _source(result: Result) -> str:
 
 
 def _row(card: Card, sources: list[str]) -> list[str]:
-    height, width = card.image_size
-    macs = card.macs if card.macs is not None else _count_macs(card) / 1e9
-    params = f"{card.params:,}" + (f" ({card.num_classes} classes)" if card.num_classes != 1000 else "")
+    macs = f"{card.macs if card.macs is not None else _count_macs(card) / 1e9:.4g}" if card.image_size else ""
+    built = "{} x {}".format(*card.image_size) if card.image_size else ""
+    sizes = {"num_classes": "classes", "in_features": "features", "vocabulary": "words"} | {
+        "source_vocabulary": "tokens to read", "target_vocabulary": "tokens to write"
+    }  # fmt: skip
+    given = [f"{size:,} {sizes[name]}" for name, size in card.sizes.items() if size != 1000 or name != "num_classes"]
+    params = f"{card.params:,}" + (f" ({', '.join(given)})" if given else "")
     results = [f"{_result(r, card)} ({sources.index(_source(r)) + 1})" for r in card.results]
     weights = ""
     if card.weights:
         more = f" and {len(card.weights) - 1} more" if len(card.weights) > 1 else ""
         weights = f"`{card.weights[0].tag}`, {card.weights[0].licence}{more}"
     name = f"`{card.name}`" + (" (ours)" if card.ours else "")
-    return [name, params, f"{macs:.4g}", f"{height} x {width}", str(card.image_sizes), "; ".join(results), weights]
+    return [name, params, macs, built, str(card.image_sizes or ""), "; ".join(results), weights]
 
 
 def _count_macs(card: Card) -> int:
     preset = require_model(card.name)
     with torch.device("meta"):  # where all machines count alike
-        network = preset.architecture.model(preset.spec, num_classes=card.num_classes)
+        network = preset.architecture.model(preset.spec, **card.sizes)
     return count_macs(network, *card.image_size, in_chans=network.in_chans)
 
 
 def _result(result: Result, card: Card) -> str:
     after = f" after {result.pretrain}" if result.pretrain != result.data else ""
-    size = f" at {result.image_size}" if result.image_size != card.image_size[0] else ""
+    size = f" at {result.image_size}" if card.image_size and result.image_size != card.image_size[0] else ""
     return f"{result.top1:.2f}{' on ' + result.data if result.data != 'ImageNet-1k' else ''}{after}{size}"
 
 
-def _line(cells: Iterable[str]) -> str:
+def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -140,6 +145,8 @@ def _loading(cards: list[Card]) -> str:
     line = next((card.code for card in cards if card.code), None)
     if line:
         return f"```python\n{line}\n```"
+    if cards[0].image_size is None:
+        return f"No public weights are known.\n\n```\nanmok train {cards[0].name} DATA --task {cards[0].tasks[0]}\n```"
     verb = "create_segmenter" if _title(cards) == "UNet" else "create_model"
     classes = 2 if _title(cards) == "UNet" else 10
     call = f'anmok.{verb}("{cards[0].name}", num_classes={classes})'

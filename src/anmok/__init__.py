@@ -1,7 +1,8 @@
 """Anmok: which vision backbone should I use for my images, and why?
 
 `create_model`, `list_models`, `card` for the zoo; `load_data`, `audit`, `pack` for images; `select` for the choice;
-`train` and `evaluate` for one model; `load` for what came of it. `bench` measures what models cost on a device,
+`train` and `evaluate` for one model, also of text or graphs; `load` for what came of it; `create_segmenter` and
+`create_pyramid` for what stands on a backbone. `bench` measures what models cost on a device,
 `probe` and `compare` measure what networks are like, `explain` why one answered so, `claims` what the field says of
 them. `scores` ranks pretrained networks by what their frozen features know, `read_experience` tells what earlier
 data sets taught.
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from anmok.api.train import train as train
     from anmok.catalogue import card as card
     from anmok.catalogue import create_model as create_model
+    from anmok.catalogue import create_pyramid as create_pyramid
     from anmok.catalogue import create_segmenter as create_segmenter
     from anmok.catalogue import list_models as list_models
     from anmok.catalogue import scale as scale
@@ -57,6 +59,7 @@ _HOMES = {
     "claims": "anmok.claims",
     "compare": "anmok.api.compare",
     "create_model": "anmok.catalogue",
+    "create_pyramid": "anmok.catalogue",
     "create_segmenter": "anmok.catalogue",
     "evaluate": "anmok.api.evaluate",
     "explain": "anmok.explain",

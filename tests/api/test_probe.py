@@ -60,7 +60,7 @@ def test_a_folder_of_images_is_looked_at(photos: Path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"model": "resnt_nano"}, UnknownNameError, r"^No backbone is called 'resnt_nano'"),
+        ({"model": "resnt_nano"}, UnknownNameError, r"^No model is called 'resnt_nano'"),
         (
             {"model": "resnet_nano", "profile": "slow"},
             RequestError,

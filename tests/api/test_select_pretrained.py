@@ -138,7 +138,7 @@ def test_networks_from_elsewhere_bring_weights_of_their_own(
         (left_out,) = run.measurements.rows(metric="excluded")
         assert left_out.note.startswith("'own_starts:silent' has no method group_matcher, as networks of the zoo")
         assert left_out.note.endswith("nor a linear layer that gives its logits.")
-        network = open_material(run, 32, images.classes).classifier("own_starts:make")
+        network = open_material(run, 32, images.classes).network("own_starts:make")
     assert network.config.std == (0.229, 0.224, 0.225)
     assert network.backbone.state_dict()["stages.0.stages.0.1.bias"].eq(0.5).all()
 
@@ -163,7 +163,7 @@ def test_models_of_transformers_bring_weights_of_their_own(photos: Path, tmp_pat
         assert {row.subject: row.note for row in run.measurements.rows(metric=WEIGHTS)} == {
             n: f"{n}+own" for n in names
         }
-        network = open_material(run, 32, images.classes).classifier(names[1])
+        network = open_material(run, 32, images.classes).network(names[1])
     given = transformers.ViTForImageClassification.from_pretrained(paths["vit"]).state_dict()
     learnt = {name.removeprefix("stages.0."): x for name, x in network.backbone.state_dict().items()}
     assert {name for name in given if not given[name].equal(learnt.get(name, given[name][:0]))} == {

@@ -1,4 +1,4 @@
-"""Each component wins the task that its own bias makes easy, by a wide margin; a minute and a half of training."""
+"""Each component wins the task that its own bias makes easy, by a wide margin, in half of its steps already."""
 
 from dataclasses import replace
 from functools import cache
@@ -31,7 +31,8 @@ DECIDING = {
 @cache
 def found(task: str) -> dict[tuple[str, str], float]:
     """Accuracy of each deciding component on each split."""
-    runs = [Run(component=OF[name], task=TASK[task], train=TASK[task].train, seed=0) for name in DECIDING[task]]
+    brief = replace(TASK[task], steps=TASK[task].steps // 2)
+    runs = [Run(component=OF[name], task=brief, train=brief.train, seed=0) for name in DECIDING[task]]
     return {(run.component.name, r.metric): r.value for run in runs for r in train_and_test(run)}
 
 

@@ -38,7 +38,7 @@ def test_a_wish_without_effect_is_an_error():
 
 
 def test_an_unknown_name_is_an_error():
-    with pytest.raises(UnknownNameError, match=r"No backbone is called 'resnet_nan'. Did you mean 'resnet_nano'"):
+    with pytest.raises(UnknownNameError, match=r"No model is called 'resnet_nan'. Did you mean 'resnet_nano'"):
         create_model("resnet_nan")
 
 

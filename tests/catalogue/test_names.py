@@ -1,6 +1,6 @@
 import pytest
 
-from anmok.catalogue import list_models, require_model
+from anmok.catalogue import list_models, require_model, require_network
 from anmok.errors import UnknownNameError
 from oracles import reference
 from presets import NANO
@@ -36,19 +36,19 @@ def test_every_family_has_one_preset_of_ours_to_race():
 @pytest.mark.oracle
 def test_presets_of_ours_have_names_that_timm_gives_to_no_other_network():
     timm = set(reference("timm").list_models())
-    assert not [name for name in list_models(task=None) if require_model(name).is_ours and name in timm]
+    assert not [name for name in list_models(task=None) if require_network(name).is_ours and name in timm]
 
 
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(UnknownNameError) as error:
         require_model("convnxt_tiny")
-    assert str(error.value) == "No backbone is called 'convnxt_tiny'. Did you mean 'convnext_tiny'?"
+    assert str(error.value) == "No model is called 'convnxt_tiny'. Did you mean 'convnext_tiny'?"
     with pytest.raises(UnknownNameError) as error:
         require_model("resnet20")
-    assert str(error.value) == "No backbone is called 'resnet20'. Did you mean 'resnet50'?"
+    assert str(error.value) == "No model is called 'resnet20'. Did you mean 'resnet50'?"
     with pytest.raises(UnknownNameError) as error:
         require_model("swin")
     assert str(error.value).endswith("Did you mean 'swin_nano'?")
     with pytest.raises(UnknownNameError) as error:
         require_model("xyz")
-    assert str(error.value) == "No backbone is called 'xyz'. `anmok models` lists all names."
+    assert str(error.value) == "No model is called 'xyz'. `anmok models` lists all names."

@@ -61,7 +61,7 @@ def test_no_module_imports_torchvision() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["card", "convnxt_tiny"], "anmok: No backbone is called 'convnxt_tiny'. Did you mean 'convnext_tiny'"),
+        (["card", "convnxt_tiny"], "anmok: No model is called 'convnxt_tiny'. Did you mean 'convnext_tiny'"),
         (["select", "nowhere"], "'nowhere'"),
         (["audit", "nowhere"], "'nowhere'"),
         (["predict", "nowhere", "a.jpg"], "No trained model in 'nowhere'"),

@@ -21,7 +21,7 @@ def test_the_costs_are_shown_and_written(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["bench", "vit_nanno"], "anmok: No backbone is called 'vit_nanno'. Did you mean 'vit_nano'"),
+        (["bench", "vit_nanno"], "anmok: No model is called 'vit_nanno'. Did you mean 'vit_nano'"),
         (["bench", "mlp_nano", "--runtime", "tvm"], "--runtime"),
         (["select", "photos", "--device", "pi.json"], "anmok: 'pi.json' cannot be read: no such file or directory."),
     ],

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from anmok.backbone import Kind
-from anmok.catalogue import card, create_model
+from anmok.catalogue import create_model, require_model
 from anmok.errors import RequestError
 from anmok.explain import grad_cam
 from anmok.training.classifier import ClassifierConfig, ImageClassifier
@@ -140,7 +140,7 @@ def test_a_block_that_no_gradient_reaches_is_passed_over():
         grad_cam(closed, images, 2)
 
 
-@pytest.mark.parametrize("name", [n for n in NANO if card(n).kind is not Kind.MLP])
+@pytest.mark.parametrize("name", [n for n in NANO if require_model(n).architecture.kind is not Kind.MLP])
 def test_every_family_can_be_explained(name):
     torch.manual_seed(0)
     config = ClassifierConfig(model=name, classes=("a", "b", "c"), image_size=32, mean=(0.5,) * 3, std=(0.2,) * 3)

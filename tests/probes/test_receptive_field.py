@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from anmok.backbone import Kind
-from anmok.catalogue import card, create_model
+from anmok.catalogue import create_model, require_model
 from anmok.errors import RequestError
 from anmok.probes import Status, effective_receptive_field
 from presets import NANO
@@ -121,7 +121,7 @@ def test_the_network_is_left_as_it_was():
     assert fingerprint(network) == before
 
 
-@pytest.mark.parametrize("name", [n for n in NANO if card(n).kind is not Kind.MLP])
+@pytest.mark.parametrize("name", [n for n in NANO if require_model(n).architecture.kind is not Kind.MLP])
 def test_every_family_can_be_probed(name):
     field = effective_receptive_field(create_model(name, num_classes=3), images(2, 32))
     assert field.status is Status.OK

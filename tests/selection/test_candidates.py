@@ -50,7 +50,7 @@ def test_networks_from_elsewhere_are_named_in_full(tmp_path: Path, monkeypatch: 
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"^No backbone is called 'vit_nanno'\. Did you mean 'vit_nano'"):
+    with pytest.raises(UnknownNameError, match=r"^No model is called 'vit_nanno'\. Did you mean 'vit_nano'"):
         find_models(["vit_nanno"])
 
 

@@ -215,7 +215,7 @@ def test_the_rank_is_the_number_of_classes_that_come_before() -> None:
     labels = np.array([0, 0, 0, 1], np.int32)
     pixels = np.zeros((4, 3, 1, 1), np.uint8)
     material = Material(pixels=pixels, labels=labels, splits=splits, classes=CLASSES, mean=(0.0,), std=(1.0,))
-    found = material.outcome("a", "select", {}, probabilities)
+    found = material.outcome("a", "select", probabilities)
     assert found.rank is not None
     assert found.rank.tolist() == [0, 2, 0, 1]
     np.testing.assert_array_equal(found.correct, found.rank == 0)

@@ -40,7 +40,7 @@ def test_wildcards_find_presets_with_public_weights_and_tags_the_weights_themsel
     [
         ("mlp_*", r"^'mlp_\*' matches no model that has public weights\. Name others, or leave --models out\.$"),
         ("resnet18.a9_in1k", r"^No public weights of resnet18 are called 'a9_in1k'\. Did you mean"),
-        ("resnet181", r"^No backbone is called 'resnet181'\. Did you mean 'resnet18'"),
+        ("resnet181", r"^No model is called 'resnet181'\. Did you mean 'resnet18'"),
     ],
 )
 def test_what_cannot_be_a_candidate_is_one_sentence(pattern: str, message: str) -> None:

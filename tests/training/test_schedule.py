@@ -44,6 +44,15 @@ def test_an_exponential_falls_every_so_many_epochs() -> None:
     assert course(recipe) == [2.0] * 25 + [1.0] * 25 + [0.5] * 25 + [0.25] * 25
 
 
+def test_an_inverse_square_root_is_the_papers_formula() -> None:
+    # Vaswani et al. 2017, eq. 3, with step_num from 1 and warmup_steps = 11, up to the factor d_model^-0.5.
+    rates = course(replace(RECIPE, schedule=Schedule.INVERSE_SQRT))
+    paper = [min(number**-0.5, number * 11**-1.5) for number in range(1, 101)]
+    assert rates == pytest.approx([2.0 * rate / 11**-0.5 for rate in paper])
+    assert rates[10] == 2.0
+    assert rates[43] == pytest.approx(1.0)
+
+
 def test_a_constant_rate_is_warmed_up_all_the_same() -> None:
     rates = course(replace(RECIPE, schedule=Schedule.CONSTANT))
     assert rates[0] == pytest.approx(2 / 11)

@@ -56,7 +56,8 @@ def test_text_and_toml_become_what_the_recipe_holds(name: str, text: object, val
         (
             "schedule",
             "?",
-            "The recipe's schedule is one of cosine, step, exponential, constant: got '?'. Choose one of these.",
+            "The recipe's schedule is one of cosine, step, exponential, inverse-sqrt, constant: got '?'. "
+            "Choose one of these.",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from anmok.evaluation.cost import count_macs, count_params
 from anmok.evaluation.device_costs import DeviceCost, DeviceCosts, Runtime
 from anmok.evaluation.device_file import read_device_costs, write_device_costs
 from anmok.selection.candidates import find_models
-from anmok.selection.meter import FileMeter, Meter, TorchMeter
+from anmok.selection.meter import FileMeter, Meter, TorchMeter, blank
 from anmok.selection.observer import Observer, Silent
 from anmok.serving.onnx_meter import OnnxMeter
 from anmok.training.classifier import ClassifierConfig, ImageClassifier
@@ -107,7 +107,9 @@ def _groups(configs: Sequence[ClassifierConfig], watching: Observer) -> Iterator
 
 
 def _measure(group: Sequence[ImageClassifier], meter: Meter) -> Iterator[DeviceCost]:
-    for classifier, (latency, memory, _) in zip(group, meter(group), strict=True):
+    networks = {classifier.config.model: classifier for classifier in group}
+    readings = meter(networks, blank(group[0].config.image_size))
+    for classifier, (latency, memory, _) in zip(group, readings, strict=True):
         config = classifier.config
         yield DeviceCost(
             model=config.model,

@@ -8,10 +8,12 @@ import polars as pl
 
 from anmok.api.bench import choose_meter
 from anmok.api.listing import list_images
+from anmok.backbone import Task
 from anmok.data import ImageData
+from anmok.errors import RequestError
 from anmok.evaluation.measurements import Measurement
 from anmok.experience import experience_file
-from anmok.report import write_report
+from anmok.report import is_training, write_report, write_task_report
 from anmok.selection import select as selection
 from anmok.selection.campaign import Campaign
 from anmok.selection.decide import Decision, decide
@@ -26,7 +28,7 @@ from anmok.selection.quantities import parse_count, parse_mebibytes, parse_secon
 from anmok.selection.request import Request
 from anmok.selection.run_directory import RunDirectory
 from anmok.selection.workers import Workers
-from anmok.serving import Classifier, load
+from anmok.serving import Classifier, TaskNetwork, load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Selection:
         return leaderboard(self.decision)
 
     @property
-    def best(self) -> Classifier:
+    def best(self) -> Classifier | TaskNetwork:
         """The trained winner."""
         return load(self.path)
 
@@ -65,6 +67,7 @@ class Selection:
 def select(  # noqa: PLR0913 - one argument for each option of the command
     data: str | Path | ImageData,
     *,
+    task: str | None = None,
     budget: str = "30m",
     max_latency: str | None = None,
     max_params: str | None = None,
@@ -88,21 +91,21 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
 ) -> Selection:
     """Choose a backbone for labelled images by measurement, train it, export it and explain the choice.
 
-    Limits hold for one image on one thread, here: latency (p50), parameters, peak memory; for the device of a file of
-    `anmok.bench` with `device`, for exported models with the `runtime` "onnxruntime". `epochs` (at the full data) and
-    `image_size` follow from budget and images when not given. `experience` of earlier runs, by default this machine's,
-    is read and added to; nothing leaves the machine. `workers` trainings run at a time, here or on a Ray cluster, the
-    `engine` "ray". With `pretrained`, models start from public weights or those in the folder `weights`.
-    `objective` is "accuracy", "balanced-accuracy", "macro-f1" or "top5", or what errors cost by the CSV file `costs`;
-    `prefer` decides among tied models: "latency", "params", "memory", "training" or "energy". The run lies in `out`, by
-    default runs/<name of the data>; the same call, perhaps with other workers, resumes it.
-    Raises an `AnmokError` whose message says what to do.
+    The `task` "segmentation" is for images with masks: backbones race as encoders of U-Nets, by mIoU. Limits hold for
+    one image on one thread, here: latency (p50), parameters, peak memory; for the device of a file of `anmok.bench`
+    with `device`, for exported models with the `runtime` "onnxruntime". `epochs` (at the full data) and `image_size`
+    follow from budget and images when not given. `experience` of earlier runs, by default this machine's, is read and
+    added to; nothing leaves the machine. `workers` trainings run at a time, here or on a Ray cluster, the `engine`
+    "ray". With `pretrained`, models start from public weights or those in the folder `weights`. `objective` is
+    "accuracy", "balanced-accuracy", "macro-f1" or "top5", or what errors cost by the CSV file `costs`; `prefer` decides
+    among tied models: "latency", "params", "memory", "training" or "energy". The run lies in `out`, by default
+    runs/<name of the data>; the same call resumes it. Raises an `AnmokError` whose message says what to do.
     """
     who_trains = Workers(engine=engine, count=workers)
-    images = list_images(data, observer or Silent())
-    wish = make_wish(objective, costs, prefer, images.classes)
+    images = _images(data, task, observer or Silent())
+    wish = make_wish(objective, costs, prefer, images.classes if isinstance(images, ImageData) else ())
     request = Request(
-        data=images.name if isinstance(data, ImageData) else str(data),
+        data=data.name if isinstance(data, ImageData) else str(data),
         models=tuple(models),
         pretrained=pretrained,
         weights=str(weights) if weights else None,
@@ -116,6 +119,7 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
         runtime=runtime,
         experience=str(experience_file(experience)) if experience else None,
         seed=seed,
+        task=None if isinstance(images, ImageData) else Task.SEGMENTATION,
         **wish._asdict(),
     )
     meter = choose_meter(runtime, device=device)
@@ -125,11 +129,23 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
         run.claim(request)
         watching = Logged(observer or Silent(), run.log)
         decision = selection.select(images, Campaign(request, run, watching, who_trains, meter))
-        watching.stage("Export")
-        watching.note(str(load(run.root).export(run.best / "model.onnx")))
+        if isinstance(images, ImageData):
+            watching.stage("Export")
+            watching.note(str(Classifier(run.root).export(run.best / "model.onnx")))
         watching.stage("Report")
         watching.note(f"report: {write_report(run)}")
     return Selection(path=run.root, decision=decision)
+
+
+def _images(data: str | Path | ImageData, task: str | None, watching: Observer) -> ImageData | Path:
+    """Labelled images, or where images with masks lie; raises `RequestError` for another task."""
+    if task in (None, Task.CLASSIFICATION):
+        return list_images(data, watching)
+    if task != Task.SEGMENTATION:
+        raise RequestError(f"Backbones race in classification or segmentation: got --task {task}. Choose one of these.")
+    if isinstance(data, ImageData):
+        raise RequestError("Images with masks are named by their path: got images with labels. Give a folder or file.")
+    return Path(data)
 
 
 def read_selection(path: str | Path) -> Selection:
@@ -139,5 +155,7 @@ def read_selection(path: str | Path) -> Selection:
 
 
 def report(path: str | Path) -> Path:
-    """Write the report of a run directory anew."""
+    """Write the report of a run directory anew, of a selection or of a training."""
+    if is_training(Path(path)):
+        return write_task_report(RunDirectory(Path(path)))
     return write_report(RunDirectory.existing(Path(path)))

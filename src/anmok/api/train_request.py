@@ -21,6 +21,7 @@ class TrainRequest:
     seed: int
     search_rate: bool  # whether the learning rate is to be found
     recipe: Recipe
+    task: str | None = None  # None: one class for an image
 
     def write(self, path: Path) -> None:
         """Store as TOML; what is not set is left out."""

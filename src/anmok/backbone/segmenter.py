@@ -15,6 +15,8 @@ class Segmenter(nn.Module, ABC):
     The spec is that of its contracting path.
     """
 
+    margin: int = 0  # pixels on each side of the image that get no logits
+
     @abstractmethod
     def __init__(self, spec: Spec, *, num_classes: int = 2, in_chans: int = 1) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from anmok.errors import SpecError
-from anmok.shapes import Logits, TokenIds
+from anmok.shapes import Logits, TargetIds, TokenIds
 
 PADDING, UNKNOWN, START, END = 0, 1, 2, 3  # the first ids of every vocabulary
 
@@ -30,6 +30,8 @@ class TextClassifier(nn.Module, ABC):
 
     One without words has a single padding at least.
     """
+
+    vectors_from: str = ""  # the file that its word vectors started from
 
     @abstractmethod
     def __init__(self, spec: SequenceSpec, *, vocabulary: int, num_classes: int) -> None:
@@ -57,7 +59,7 @@ class Translator(nn.Module, ABC):
     @abstractmethod
     def __init__(self, spec: SequenceSpec, *, source_vocabulary: int, target_vocabulary: int) -> None:
         super().__init__()
-        if min(source_vocabulary, target_vocabulary) <= END:
+        if min(source_vocabulary, target_vocabulary) <= END + 1:
             raise SpecError(
                 f"A translator knows more than {END + 1} tokens of each language: "
                 f"got source_vocabulary={source_vocabulary} and target_vocabulary={target_vocabulary}."
@@ -71,10 +73,10 @@ class Translator(nn.Module, ABC):
         """What the decoder may look at: a tuple of tensors whose first axis is the batch."""
 
     @abstractmethod
-    def decode(self, memory: Any, target: TokenIds) -> Float[Tensor, "b m v"]:
+    def decode(self, memory: Any, target: TargetIds) -> Float[Tensor, "b m v"]:
         """Logits of the token that follows each of the target's, which starts with `START`."""
 
-    def forward(self, source: TokenIds, target: TokenIds) -> Float[Tensor, "b m v"]:
+    def forward(self, source: TokenIds, target: TargetIds) -> Float[Tensor, "b m v"]:
         """Teacher forcing: logits of the token that follows each of the target's."""
         return self.decode(self.encode(source), target)
 
@@ -86,7 +88,7 @@ class Translator(nn.Module, ABC):
     def step(self, memory: Any, state: Any, token: Any) -> tuple[Float[Tensor, "b v"], Any]:
         """Logits of the next token after `token` (B,), and the state that the step after this one needs."""
 
-    def alignment(self, source: TokenIds, target: TokenIds) -> Float[Tensor, "b m n"] | None:
+    def alignment(self, source: TokenIds, target: TargetIds) -> Float[Tensor, "b m n"] | None:
         """How much each target position looks at each source position; rows sum to 1. None without attention."""
         return None
 

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     CNN = "CNN"
     TRANSFORMER = "Transformer"
     HYBRID = "hybrid"
-    RECURRENT = "recurrent"
+    RECURRENT = "recurrent network"
     GRAPH = "graph network"
 
 

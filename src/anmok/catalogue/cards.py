@@ -1,10 +1,11 @@
 """What one model is, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from anmok.backbone import ImageSizes, Kind, Paper
-from anmok.catalogue.names import Preset, children, parents, require_model, split_tag
+from anmok.backbone import ImageSizes, Kind, Paper, Spec, Task
+from anmok.catalogue.names import Preset, children, parents, require_network, split_tag
 from anmok.catalogue.public import PublicWeights, find_public, read_public
 from anmok.catalogue.published import read_families, read_published
 
@@ -29,6 +30,7 @@ class Card:
     name: str
     about: str  # in two sentences
     kind: Kind
+    tasks: tuple[Task, ...]  # what it can be trained for, the usual first
     paper: Paper
     parents: tuple[str, ...]  # families that this one descends from
     children: tuple[str, ...]  # families that descend from this one
@@ -37,10 +39,10 @@ class Card:
     bias: str
     invariance: str
     ours: bool  # a preset of ours, not the paper's
-    params: int  # with `num_classes` classes and 3 input channels
-    num_classes: int
-    image_size: tuple[int, int]  # height and width that it is built for, pixels
-    image_sizes: ImageSizes  # what else it takes
+    params: int  # of the network that `sizes` names
+    sizes: Mapping[str, int]  # what params depend on beside the preset: num_classes, vocabulary, in_features
+    image_size: tuple[int, int] | None  # height and width that it is built for, pixels; None: it reads no images
+    image_sizes: ImageSizes | None  # what else it takes
     macs: float | None  # at `image_size`, where published; 1e9
     results: tuple[Result, ...]
     notes: tuple[str, ...]
@@ -55,15 +57,17 @@ class Card:
 def card(name: str) -> Card:
     """Describe a preset, or one of its public weight files (preset.tag)."""
     name, tag = split_tag(name)
-    preset = require_model(name)
+    preset = require_network(name)
     architecture = preset.architecture
     row = read_published().get(name, {})
-    num_classes = row.get("num_classes", 10 if preset.is_ours else 1000)
-    params = row["params"] if "params" in row else _count_params(preset, num_classes)
+    sizes = sizes_of(preset, row)
+    params = row["params"] if "params" in row else _count_params(preset, sizes)
+    spec = preset.spec if isinstance(preset.spec, Spec) else None
     return Card(
         name=name,
         about=f"{preset.summary} {_sentence(preset, params)}",
         kind=architecture.kind,
+        tasks=architecture.tasks,
         paper=architecture.paper,
         parents=parents(preset.family),
         children=children(preset.family),
@@ -71,9 +75,9 @@ def card(name: str) -> Card:
         bias=architecture.bias,
         ours=preset.is_ours,
         params=params,
-        num_classes=num_classes,
-        image_size=preset.spec.img_size,
-        image_sizes=preset.spec.image_sizes,
+        sizes=sizes,
+        image_size=spec.img_size if spec else None,
+        image_sizes=spec.image_sizes if spec else None,
         macs=row.get("macs"),
         results=tuple(Result(**result) for result in row.get("results", [])),
         notes=tuple(row.get("notes", [])),
@@ -82,15 +86,32 @@ def card(name: str) -> Card:
 
 
 def _sentence(preset: Preset[Any], params: int) -> str:
-    paper, (height, width) = preset.architecture.paper, preset.spec.img_size
+    paper, spec = preset.architecture.paper, preset.spec
+    built = " and built for images of {} x {} pixels".format(*spec.img_size) if isinstance(spec, Spec) else ""
     whose = "Our small variant" if preset.is_ours else "A variant"
     return (
-        f"{whose} of the {preset.architecture.kind} of {paper.authors} {paper.year}, with {params / 1e6:.1f} M "
-        f"parameters and built for images of {height} x {width} pixels."
+        f"{whose} of the {preset.architecture.kind} of {paper.authors} {paper.year}, "
+        f"with {f'{params / 1e6:.1f} M' if params >= 1e5 else f'{params:,}'} parameters{built}."
     )
 
 
-def _count_params(preset: Preset[Any], num_classes: int) -> int:
+def sizes_of(preset: Preset[Any], row: Mapping[str, Any]) -> dict[str, int]:
+    """What a network is built with beside its spec where nobody says other: as its parameters were counted."""
+    ours = preset.is_ours
+    match preset.architecture.tasks[0]:
+        case Task.TEXT_CLASSIFICATION:
+            usual = {"vocabulary": 10_000, "num_classes": 2}
+        case Task.TRANSLATION:
+            usual = {"source_vocabulary": 10_000, "target_vocabulary": 10_000}
+        case Task.NODE_CLASSIFICATION:
+            usual = {"in_features": 16, "num_classes": 2}
+        case _:
+            usual = {"num_classes": 10 if ours else 1000}
+    return {name: row.get(name, size) for name, size in usual.items()}
+
+
+def _count_params(preset: Preset[Any], sizes: Mapping[str, int]) -> int:
     # Small, and so not on the meta device, whose first random number takes seconds.
-    model = preset.architecture.model(preset.spec, num_classes=num_classes)
+    pooled = {"pooled": False} if "in_features" in sizes else {}
+    model = preset.architecture.model(preset.spec, **sizes, **pooled)
     return sum(p.numel() for p in model.parameters())

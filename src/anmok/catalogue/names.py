@@ -71,8 +71,6 @@ def require_model(name: str) -> Preset[Spec]:
     Raises `UnknownNameError` where it is none, with the nearest names, and `RequestError` for a network that reads
     no images, or one from elsewhere that cannot be made.
     """
-    if is_foreign(name):
-        return Preset(name, FOREIGN, *read_foreign(name))
     preset = require_network(name)
     if Task.SEGMENTATION not in preset.architecture.tasks:
         tasks = " and ".join(preset.architecture.tasks)
@@ -84,13 +82,30 @@ def require_model(name: str) -> Preset[Spec]:
 
 
 def require_network(name: str) -> Preset[Any]:
-    """What the name of a preset stands for, whatever it reads; raises `UnknownNameError` with the nearest names."""
+    """The same, whatever the network reads."""
+    if is_foreign(name):
+        return Preset(name, FOREIGN, *read_foreign(name))
     presets = _presets()
     if name in presets:
         return presets[name]
     near = get_close_matches(name, presets, n=1, cutoff=0.85) or get_close_matches(name, presets, n=3, cutoff=0.5)
     remedy = f"Did you mean {_alternatives(near)}?" if near else "`anmok models` lists all names."
-    raise UnknownNameError(f"No backbone is called '{name}'. {remedy}")
+    raise UnknownNameError(f"No model is called '{name}'. {remedy}")
+
+
+def choose_task(name: str, wanted: str | None) -> Task:
+    """What a network is to do: what is wanted of it, or else what it usually does.
+
+    Raises `RequestError` where it cannot do that.
+    """
+    tasks = require_network(split_tag(name)[0]).architecture.tasks
+    if wanted is None:
+        return tasks[0]
+    if wanted not in tasks:
+        raise RequestError(
+            f"'{name}' is for {' and '.join(tasks)}: got the task '{wanted}'. Choose another model or task."
+        )
+    return Task(wanted)
 
 
 def is_foreign(name: str) -> bool:

@@ -13,14 +13,14 @@ def evaluate(
     views: Literal[1, 2, 6] = 1,
     json: bool = False,
 ) -> None:
-    """Test a trained model on labelled images: accuracy, every class, calibration.
+    """Test a trained model: on labelled images accuracy, every class, calibration; else what its task is scored by.
 
     Parameters
     ----------
     model
         Run directory, or its best/ folder.
     data
-        What `anmok select` takes: a folder, a manifest, hf://owner/name, shards, or "fashion".
+        What `anmok train` takes for its task; for images a folder, a manifest, hf://owner/name, shards, or "fashion".
     split
         Which images; test where there are splits, all where not.
     views
@@ -30,9 +30,13 @@ def evaluate(
         One JSON object, for machines.
     """
     from anmok.api.evaluate import evaluate as run_evaluation
+    from anmok.api.evaluate_task import evaluate_task, is_of_task
     from anmok.cli.show import watching
-    from anmok.cli.show_training import show_evaluation
+    from anmok.cli.show_training import show_evaluation, show_rows
 
+    if is_of_task(model, views=views):
+        show_rows(evaluate_task(model, data, split=split), as_json=json)
+        return
     with watching() as observer:
         result = run_evaluation(model, data, split=split, views=views, observer=observer)
     if result.is_first:

@@ -29,7 +29,9 @@ def export(
         Folder of images to check it on; a run directory has its own.
     """
     from anmok.cli.show import show_text
-    from anmok.serving import load
+    from anmok.serving import Classifier
 
-    report = load(model).export(out or model / f"model.{to}", to=to, dynamic_size=dynamic_size, check_images=images)
+    report = Classifier(model).export(
+        out or model / f"model.{to}", to=to, dynamic_size=dynamic_size, check_images=images
+    )
     show_text(str(report))

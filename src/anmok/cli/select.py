@@ -9,6 +9,7 @@ from cyclopts import Parameter
 def select(  # noqa: PLR0913 - one argument for each option
     data: str,
     *,
+    task: Literal["classification", "segmentation"] = "classification",
     budget: str = "30m",
     max_latency: str | None = None,
     max_params: str | None = None,
@@ -35,6 +36,9 @@ def select(  # noqa: PLR0913 - one argument for each option
     ----------
     data
         Folder with a sub-folder per class, CSV or Parquet manifest (path,label[,split,group]), or "fashion".
+    task
+        What the images are for; segmentation takes images/ beside masks/, or a manifest with columns image and mask,
+        and races backbones as the encoders of U-Nets, by mIoU.
     budget
         Wall-clock time for everything, such as 30m or 2h.
     max_latency
@@ -87,7 +91,7 @@ def select(  # noqa: PLR0913 - one argument for each option
     limits = {"max_latency": max_latency, "max_params": max_params, "max_memory": max_memory}
     with watching() as observer:
         result = run_selection(
-            data, budget=budget, **limits, models=models or (), pretrained=pretrained, weights=weights,
+            data, task=task, budget=budget, **limits, models=models or (), pretrained=pretrained, weights=weights,
             epochs=epochs, image_size=image_size, device=device, runtime=runtime,
             experience=experience, objective=objective, costs=costs, prefer=prefer,
             engine=engine, workers=workers, seed=seed, out=out, observer=observer,

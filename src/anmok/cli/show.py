@@ -1,7 +1,7 @@
 """How results look in a terminal."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Literal
@@ -13,14 +13,16 @@ from rich.table import Table
 
 from anmok.api.select import Selection
 from anmok.catalogue import Card, PublicWeights, Result
-from anmok.data import Audit, ImageData
+from anmok.data import Audit, Finding, ImageData
 from anmok.evaluation.measurements import Measurement
+from anmok.evaluation.objective import Goal
 from anmok.selection.decide import Candidate, Status
 from anmok.selection.observer import Observer
 from anmok.selection.prospects import optimism, prospects
 from anmok.selection.quantities import format_count
 from anmok.selection.reasons import advice, reasons
 from anmok.serving import Prediction
+from anmok.tasks import Answer
 
 _STYLES = {
     Status.WINNER: "bold green",
@@ -98,10 +100,8 @@ def show_selection(result: Selection) -> None:
     for candidate in decision.candidates:
         if candidate.note:
             show_text(f"{candidate.model}: {candidate.note}")
-    _console.print(
-        f"\n[bold green]{decision.winner}[/] answers {100 * test.value:.1f} % [{100 * (test.low or 0):.1f}, "
-        f"{100 * (test.high or 0):.1f}] of {test.n:,} untouched test images right."
-    )
+    of_pixels = decision.objective.goal is Goal.MEAN_IOU
+    _console.print(f"\n[bold green]{decision.winner}[/] answers {_right(test, of_pixels=of_pixels)} right.")
     if not decision.objective.is_accuracy:
         show_text(_score(title, result.test_score))
     show_text(optimism(decision, result.test_score))
@@ -127,6 +127,11 @@ _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("params", "right"),
     ("trained", "right"),
 )
+
+
+def _right(test: Measurement, *, of_pixels: bool) -> str:
+    share = f"{100 * test.value:.1f} % [{100 * (test.low or 0):.1f}, {100 * (test.high or 0):.1f}]"
+    return f"{share} {'of the pixels ' if of_pixels else ''}of {test.n:,} untouched test images"
 
 
 def _score(title: str, test: Measurement) -> str:
@@ -163,13 +168,13 @@ def show_models(cards: Sequence[Card]) -> None:
     _console.print(table)
 
 
-def show_card(card_and_macs: tuple[Card, int]) -> None:
+def show_card(card_and_macs: tuple[Card, int | None]) -> None:
     """All that is known of one model."""
     card, macs = card_and_macs
-    height, width = card.image_size
     lines = {
         "what it is": card.about,
         "kind": card.kind,
+        "tasks": ", ".join(card.tasks),
         "paper": str(card.paper) if not card.ours else f"a preset of ours, not of the paper {card.paper}",
         "descends from": ", ".join(card.parents) or "no other in the zoo",
         "ancestor of": ", ".join(card.children) or "none in the zoo",
@@ -177,11 +182,13 @@ def show_card(card_and_macs: tuple[Card, int]) -> None:
         "relations": card.relations,
         "inductive bias": card.bias,
         "invariance": card.invariance,
-        "params": f"{card.params:,} with {card.num_classes} classes",
-        "MACs": f"{macs:,} for {height} x {width} pixels, counted here"
-        + (f"; {card.macs:g} G published" if card.macs else ""),
-        "image size": f"built for {height} x {width} pixels; takes {card.image_sizes}",
+        "params": f"{card.params:,} with {_describe_sizes(card)}",
     }
+    if card.image_size:
+        side = f"{card.image_size[0]} x {card.image_size[1]} pixels"
+        published = f"; {card.macs:g} G published" if card.macs else ""
+        lines["MACs"] = f"{macs:,} for {side}, counted here{published}"
+        lines["image size"] = f"built for {side}; takes {card.image_sizes}"
     table = Table(box=None, show_header=False, pad_edge=False, title=card.name, title_justify="left")
     for name, value in lines.items():
         table.add_row(name, value)
@@ -194,6 +201,13 @@ def show_card(card_and_macs: tuple[Card, int]) -> None:
     _console.print(table)
     if card.code:
         show_text(f"\n{card.code}")
+
+
+def _describe_sizes(card: Card) -> str:
+    """What the count of parameters depends on, in words."""
+    named = {"num_classes": "classes", "in_features": "features of a node", "vocabulary": "words"}
+    named |= {"source_vocabulary": "tokens to read", "target_vocabulary": "tokens to write"}
+    return ", ".join(f"{size:,} {named[name]}" for name, size in card.sizes.items())
 
 
 def _describe_weights(weights: PublicWeights) -> str:
@@ -214,7 +228,12 @@ def _describe_result(result: Result) -> str:
 def show_audit(images: ImageData, health: Audit) -> None:
     """Counts, then one line a finding."""
     show_text(f"{images.name}: {images.samples.height:,} images, {len(images.classes)} classes")
-    for finding in health.findings():
+    show_findings(health.findings())
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """One line each."""
+    for finding in findings:
         show_text(f"{finding.severity}: {finding.text}")
 
 
@@ -225,3 +244,12 @@ def show_predictions(predictions: Sequence[Prediction], *, as_json: bool) -> Non
             show_text(json.dumps(asdict(p), default=str))
         else:
             show_text(f"{p.path}\t{p.error or f'{p.label}	{p.probability:.4f}'}")
+
+
+def show_answers(answers: Iterable[Answer], *, as_json: bool) -> None:
+    """One line an answer, as soon as it is there."""
+    for a in answers:
+        if as_json:
+            show_text(json.dumps(a._asdict()))
+        else:
+            show_text("\t".join([a.asked, a.answer] + ([] if a.probability is None else [f"{a.probability:.4f}"])))

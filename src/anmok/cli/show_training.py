@@ -1,6 +1,7 @@
 """How trainings and evaluations look in a terminal."""
 
 import json
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -8,14 +9,38 @@ from rich.table import Table
 from anmok.api.evaluate import Evaluation
 from anmok.api.train import Trained
 from anmok.cli.show import show_text
+from anmok.evaluation.measurements import Measurement
 from anmok.evaluation.metrics import Proportion
+from anmok.serving import TaskNetwork
 
 
 def show_training(result: Trained) -> None:
     """How good the model is, and where it lies; one process of several says it."""
-    if result.is_first:
-        show_text(f"{result.best.config.model} answers {_share(result.test_accuracy)} untouched test images right.")
+    if not result.is_first:
+        return
+    best = result.best
+    if isinstance(best, TaskNetwork):
+        show_rows(result.test_rows)
+        where = {"model": result.path / "best", "report": result.report, "log": result.path / "log.csv"}
+        show_text("\n" + "\n".join(f"{name:<7} {path}" for name, path in where.items()))
+    else:
+        show_text(f"{best.config.model} answers {_share(result.test_accuracy)} untouched test images right.")
         show_text(f"\nmodel   {result.path / 'best'}\nlog     {result.path / 'log.csv'}")
+
+
+def show_rows(rows: Sequence[Measurement], *, as_json: bool = False) -> None:
+    """One line a metric."""
+    if as_json:
+        show_text(json.dumps({row.metric: {"value": row.value, "low": row.low, "high": row.high} for row in rows}))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    for row in rows:
+        scale, unit = (100, "%") if row.unit == "share" else (1, row.unit)
+        between = "" if row.low is None or row.high is None else f"[{scale * row.low:.1f}, {scale * row.high:.1f}]"
+        counted = f"of {row.n:,}" if row.n else ""
+        value = f"{scale * row.value:.1f} {unit}".strip()
+        table.add_row(row.metric.replace("_", " "), value, between, counted, row.note)
+    Console(highlight=False).print(table)
 
 
 def show_evaluation(result: Evaluation, *, as_json: bool) -> None:

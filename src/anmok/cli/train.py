@@ -1,11 +1,21 @@
 """`anmok train`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
 from anmok.errors import RequestError
+
+TaskName: TypeAlias = Literal[
+    "classification",
+    "segmentation",
+    "text-classification",
+    "translation",
+    "node-classification",
+    "graph-classification",
+]
+"""What a network can be trained for, as `anmok.backbone.Task` has it: torch is not imported to parse a command."""
 
 
 def train(  # noqa: PLR0913 - one argument for each option
@@ -13,6 +23,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     data: str,
     /,
     *,
+    task: TaskName | None = None,
     recipe: str | None = None,
     set: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     pretrained: bool | str = False,
@@ -23,16 +34,19 @@ def train(  # noqa: PLR0913 - one argument for each option
     out: Path | None = None,
     log: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
 ) -> None:
-    """Train one model on labelled images by a recipe, and test it once.
+    """Train one model by a recipe, on labelled images or on what it reads, and test it once.
 
     Parameters
     ----------
     model
         Name in the zoo; or timm:NAME, hf:ID (transformers), module:callable.
     data
-        What `anmok select` takes: a folder, a manifest, hf://owner/name, shards, or "fashion".
+        For images what `anmok select` takes: a folder, a manifest, hf://owner/name, shards, or "fashion". For other
+        tasks a folder or file of theirs: images/ and masks/; texts with labels; pairs of sentences; nodes and edges.
+    task
+        What a model is to do that can do several things: backbones also segment, graph networks take nodes or graphs.
     recipe
-        Name or .toml file; finetune for pretrained weights and default else. `anmok recipes` lists them.
+        Name or .toml file; finetune for pretrained weights and default else, or the task's. `anmok recipes` lists them.
     set
         Settings of the recipe to change, such as epochs=10 mixup=0.2.
     pretrained
@@ -62,7 +76,7 @@ def train(  # noqa: PLR0913 - one argument for each option
         settings[name.replace("-", "_")] = value
     with watching() as observer:
         result = run_training(
-            model, data, recipe=recipe, set=settings, pretrained=pretrained, teacher=teacher,
+            model, data, recipe=recipe, task=task, set=settings, pretrained=pretrained, teacher=teacher,
             learning_rate=learning_rate, seed=seed, shard=shard, out=out, log=log or (), observer=observer,
         )  # fmt: skip
     show_training(result)

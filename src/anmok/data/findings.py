@@ -81,6 +81,12 @@ class Audit:
         return [*_warnings(self), *_facts(self)]
 
 
+def picture_findings(audit: Audit) -> list[Finding]:
+    """The warnings that concern the pictures themselves, whatever is to be learned from them."""
+    texts = (_unreadable(audit), _leaks(audit), _exact(audit), _near(audit), _odd_sizes(audit))
+    return [Finding("warning", text) for text in texts if text]
+
+
 def resolvable_difference(n: int, disagreement: float = 0.1) -> float:
     """Twice the standard error of the difference of two accuracies on the same n images, percentage points.
 

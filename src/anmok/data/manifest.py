@@ -13,51 +13,46 @@ OPTIONAL = ("split", "group")
 
 def load_manifest(path: Path) -> ImageData:
     """List the images of a manifest; columns with other names are ignored."""
-    table = _read(path)
-    _check_labels(path, table)
-    _check_files(path, table)
-    splits = _splits(path, table["split"]) if "split" in table.columns else None
-    groups = table["group"].to_list() if "group" in table.columns else None
-    classes, samples = list_samples(table["path"].to_list(), table["label"].to_list(), splits=splits, groups=groups)
+    table = read_table(path, REQUIRED)
+    check_files(path, table, "path")
+    classes, samples = list_samples(
+        table["path"].to_list(), table["label"].to_list(), splits=splits_of(path, table), groups=groups_of(table)
+    )
     return ImageData(name=path.stem, classes=classes, samples=samples, encoded=FileReader(path.parent, samples["path"]))
 
 
-def _read(path: Path) -> pl.DataFrame:
-    """Read the known columns as text without outer blanks; nothing but blanks is null."""
+def read_table(path: Path, required: tuple[str, ...]) -> pl.DataFrame:
+    """Read the required columns, of which every row has all, and those of `OPTIONAL` that there are.
+
+    As text without outer blanks; nothing but blanks is null. Raises `DataError` where that cannot be done.
+    """
     try:
         csv = path.suffix.lower() == ".csv"
         table = pl.read_csv(path, infer_schema=False) if csv else pl.read_parquet(path)
-        known = [column for column in (*REQUIRED, *OPTIONAL) if column in table.columns]
+        known = [column for column in (*required, *OPTIONAL) if column in table.columns]
         text = table.select(pl.col(known).cast(pl.String).str.strip_chars())
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise DataError(
             f"The manifest '{path}' cannot be read: {reason}. Write it as CSV or Parquet with the columns "
-            f"{', '.join(REQUIRED)}."
+            f"{', '.join(required)}."
         ) from error
-    missing = [column for column in REQUIRED if column not in table.columns]
+    missing = [column for column in required if column not in table.columns]
     if missing:
         raise DataError(
-            f"A manifest needs the columns {' and '.join(REQUIRED)}: '{path}' lacks {' and '.join(missing)} "
+            f"A manifest needs the columns {' and '.join(required)}: '{path}' lacks {' and '.join(missing)} "
             f"and has {', '.join(table.columns)}. Rename its columns."
         )
     if table.is_empty():
         raise DataError(f"A data set needs images: the manifest '{path}' lists none. Add rows.")
-    return text.select(pl.when(pl.col(column) != "").then(column) for column in known)
+    filled = text.select(pl.when(pl.col(column) != "").then(column) for column in known)
+    _check_filled(path, filled, required)
+    return filled
 
 
-def _check_labels(path: Path, table: pl.DataFrame) -> None:
-    for column in REQUIRED:
-        empty = table[column].is_null().arg_true()
-        if len(empty):
-            raise DataError(
-                f"Every row of a manifest needs a {column}: '{path}' has {len(empty):,} without, first row "
-                f"{empty[0] + 1}. Fill in the {column} or delete the rows."
-            )
-
-
-def _check_files(path: Path, table: pl.DataFrame) -> None:
-    missing = [name for name in table["path"] if not (path.parent / name).is_file()]
+def check_files(path: Path, table: pl.DataFrame, column: str) -> None:
+    """Raise `DataError` where a file that a column names is not there."""
+    missing = [name for name in table[column] if not (path.parent / name).is_file()]
     if missing:
         raise DataError(
             f"Every file of a manifest must exist: {len(missing):,} of {len(table):,} that '{path}' lists do "
@@ -65,11 +60,29 @@ def _check_files(path: Path, table: pl.DataFrame) -> None:
         )
 
 
-def _splits(path: Path, column: pl.Series) -> list[str | None]:
-    unknown = {name for name in column.drop_nulls() if name.lower() not in SPLIT_ALIASES}
+def splits_of(path: Path, table: pl.DataFrame) -> list[str | None] | None:
+    """The split of each row, where there is such a column; raises `DataError` for the name of none."""
+    if "split" not in table.columns:
+        return None
+    unknown = {name for name in table["split"].drop_nulls() if name.lower() not in SPLIT_ALIASES}
     if unknown:
         raise DataError(
             f"A split is one of {', '.join(SPLITS)}: '{path}' has '{min(unknown)}'. "
             "Rename it, or leave it empty to let Anmok split."
         )
-    return [None if name is None else SPLIT_ALIASES[name.lower()] for name in column]
+    return [None if name is None else SPLIT_ALIASES[name.lower()] for name in table["split"]]
+
+
+def groups_of(table: pl.DataFrame) -> list[str | None] | None:
+    """The group of each row, where there is such a column."""
+    return table["group"].to_list() if "group" in table.columns else None
+
+
+def _check_filled(path: Path, table: pl.DataFrame, required: tuple[str, ...]) -> None:
+    for column in required:
+        empty = table[column].is_null().arg_true()
+        if len(empty):
+            raise DataError(
+                f"Every row of a manifest needs a {column}: '{path}' has {len(empty):,} without, first row "
+                f"{empty[0] + 1}. Fill in the {column} or delete the rows."
+            )

@@ -39,7 +39,19 @@ def make_splits(data: ImageData, audit: Audit, *, seed: int) -> pl.DataFrame:
     rows = data.samples.filter(~pl.col("id").is_in(left_out))
     _check_groups(data, rows)
     labels, given = rows["label"].to_list(), rows["split"].to_list()
-    splits, pool = _placed(given, _units(rows, audit))
+    splits = complete_splits(given, labels, _units(rows, audit), seed=seed)
+    _check_train(data, labels, splits)
+    return rows.with_columns(split=pl.Series(splits, dtype=pl.String)).drop_nulls("split")
+
+
+def complete_splits(
+    given: list[str | None], labels: Sequence[int], units: list[Unit], *, seed: int
+) -> list[str | None]:
+    """A split for each row, as `make_splits` says; `units` are the rows that must share one, each row in one unit.
+
+    What is left without a split joins rows of two given splits, and so can be in neither.
+    """
+    splits, pool = _placed(given, units)
     random = np.random.default_rng(seed)
     for cut in (TEST, SELECT):
         if cut.split not in given:
@@ -48,9 +60,7 @@ def make_splits(data: ImageData, audit: Audit, *, seed: int) -> pl.DataFrame:
                 splits[row] = cut.split
     for row in chain.from_iterable(pool):
         splits[row] = "train"
-    _check_train(data, labels, splits)
-    # What is left without a split joins images of two given splits, and so can be in neither.
-    return rows.with_columns(split=pl.Series(splits, dtype=pl.String)).drop_nulls("split")
+    return splits
 
 
 def expected_select(given: Sequence[str | None]) -> int:

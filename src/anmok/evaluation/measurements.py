@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -55,7 +55,29 @@ class Outcome:
         return self.predicted == self.labels
 
 
-_ARRAYS = ("ids", "labels", "predicted", "confidence", "true_probability", "rank")
+@dataclass(frozen=True, kw_only=True)
+class PixelOutcome:
+    """What one model answered for the pixels of every image of one split: counts by image and class."""
+
+    subject: str
+    split: str
+    conditions: Mapping[str, Scalar]
+    ids: Int32[np.ndarray, " n"]
+    shared: Int32[np.ndarray, "n k"]  # pixels of the class in the answer and the truth
+    answered: Int32[np.ndarray, "n k"]
+    true: Int32[np.ndarray, "n k"]
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Share of each image's pixels that were answered right, (n,)."""
+        return self.shared.sum(1) / np.maximum(self.true.sum(1), 1)
+
+
+AnyOutcome: TypeAlias = Outcome | PixelOutcome
+_ARRAYS = {
+    Outcome: ("ids", "labels", "predicted", "confidence", "true_probability", "rank"),
+    PixelOutcome: ("ids", "shared", "answered", "true"),
+}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS environments (
@@ -77,7 +99,7 @@ class Measurements:
         with closing(self._connect()) as connection:
             connection.executescript(_SCHEMA)
 
-    def append(self, rows: Iterable[Measurement] = (), outcomes: Iterable[Outcome] = ()) -> None:
+    def append(self, rows: Iterable[Measurement] = (), outcomes: Iterable[AnyOutcome] = ()) -> None:
         """Add rows and outcomes together."""
         with closing(self._connect()) as connection, connection:
             environment = _environment(connection)
@@ -104,11 +126,11 @@ class Measurements:
             for r in self._select(f"SELECT {columns} FROM measurements{where} ORDER BY id", values)
         ]  # fmt: skip
 
-    def outcomes(self, split: str | None = None, subject: str | None = None) -> list[Outcome]:
+    def outcomes(self, split: str | None = None, subject: str | None = None) -> list[AnyOutcome]:
         """The answers on a split, of a subject, or all, in the order in which they were added."""
         where, values = _where({"split": split, "subject": subject})
         return [
-            Outcome(subject=r[0], split=r[1], conditions=json.loads(r[2]), **_unpack(r[3]))
+            _unpack(r[3], {"subject": r[0], "split": r[1], "conditions": json.loads(r[2])})
             for r in self._select(f"SELECT subject, split, conditions, arrays FROM outcomes{where} ORDER BY id", values)
         ]
 
@@ -158,16 +180,17 @@ def _canonical(conditions: Mapping[str, Scalar]) -> str:
     return json.dumps(dict(conditions), sort_keys=True)
 
 
-def _pack(outcome: Outcome) -> bytes:
+def _pack(outcome: AnyOutcome) -> bytes:
     buffer = io.BytesIO()
-    arrays = {name: getattr(outcome, name) for name in _ARRAYS}
+    arrays = {name: getattr(outcome, name) for name in _ARRAYS[type(outcome)]}
     np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
     return buffer.getvalue()
 
 
-def _unpack(blob: bytes) -> dict[str, np.ndarray]:
+def _unpack(blob: bytes, known: Mapping[str, Any]) -> AnyOutcome:
     with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in _ARRAYS if name in arrays}
+        kind = PixelOutcome if "shared" in arrays else Outcome
+        return kind(**known, **{name: arrays[name] for name in _ARRAYS[kind] if name in arrays})
 
 
 def _environment(connection: sqlite3.Connection) -> int:

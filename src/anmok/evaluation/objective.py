@@ -16,8 +16,9 @@ from jaxtyping import Float, Int, Shaped
 
 from anmok.errors import RunDirectoryError
 from anmok.evaluation.error_costs import ErrorCost, cost_matrix
-from anmok.evaluation.measurements import Outcome
+from anmok.evaluation.measurements import AnyOutcome, Outcome, PixelOutcome
 from anmok.evaluation.metrics import Proportion, wilson
+from anmok.evaluation.segmentation import PixelCounts, contributions
 
 FIRST = 5  # answers that top-5 accuracy looks at
 
@@ -30,6 +31,7 @@ class Goal(StrEnum):
     MACRO_F1 = "macro-f1"
     TOP5 = "top5"
     AVOIDED_COST = "avoided-cost"
+    MEAN_IOU = "mean-iou"
 
 
 _TITLES: Mapping[Goal, tuple[str, str]] = MappingProxyType(
@@ -42,6 +44,7 @@ _TITLES: Mapping[Goal, tuple[str, str]] = MappingProxyType(
             "avoided cost",
             "1 minus the cost of the errors over that of the dearest on every image",
         ),
+        Goal.MEAN_IOU: ("mIoU", "the overlap of answered and true pixels over their union, averaged over the classes"),
     }
 )
 
@@ -62,7 +65,8 @@ class Objective:
     @property
     def one(self) -> str:
         """The same with its article."""
-        return f"{'an' if self.title[0] in 'aeiou' else 'a'} {self.title}"
+        spoken = self.title[0] in "aeiou" or self.goal is Goal.MEAN_IOU  # em-eye-oh-you
+        return f"{'an' if spoken else 'a'} {self.title}"
 
     @property
     def definition(self) -> str:
@@ -78,11 +82,14 @@ class Objective:
     def _matrix(self) -> Float[np.ndarray, "k k"]:
         return cost_matrix(self.costs, self.classes)
 
-    def contributions(self, outcome: Outcome) -> Shaped[np.ndarray, " n"]:
+    def contributions(self, outcome: AnyOutcome) -> Shaped[np.ndarray, " n"]:
         """What each image adds; the mean is the objective, the variance over n its sampling variance.
 
         Booleans where an image is answered right or wrong, else floats, which may lie outside [0, 1].
         """
+        if isinstance(outcome, PixelOutcome):
+            counts = PixelCounts(shared=outcome.shared, predicted=outcome.answered, true=outcome.true)
+            return contributions(counts)
         labels, predicted = outcome.labels, outcome.predicted
         match self.goal:
             case Goal.ACCURACY:

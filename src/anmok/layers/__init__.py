@@ -1,6 +1,9 @@
 """Numerics that several architectures share; nothing here knows an architecture or data."""
 
 from anmok.layers.activation import Activation as Activation
+from anmok.layers.aggregate import Aggregation as Aggregation
+from anmok.layers.aggregate import aggregate as aggregate
+from anmok.layers.aggregate import sizes as sizes
 from anmok.layers.attention import attend as attend
 from anmok.layers.attention import check_heads as check_heads
 from anmok.layers.autocast import for_products as for_products
@@ -13,6 +16,7 @@ from anmok.layers.drop_path import DropPath as DropPath
 from anmok.layers.drop_path import drop_path_rates as drop_path_rates
 from anmok.layers.initial import truncated_normal as truncated_normal
 from anmok.layers.linear import Linear as Linear
+from anmok.layers.linear import product as product
 from anmok.layers.local_response_norm import LocalResponseNorm as LocalResponseNorm
 from anmok.layers.norm import ChannelNorm as ChannelNorm
 from anmok.layers.padding import pad_to_multiple as pad_to_multiple

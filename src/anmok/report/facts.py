@@ -8,7 +8,7 @@ import polars as pl
 
 from anmok.data import read_splits
 from anmok.errors import RunDirectoryError
-from anmok.evaluation.measurements import Measurement, Measurements, Outcome
+from anmok.evaluation.measurements import AnyOutcome, Measurement, Measurements
 from anmok.selection.decide import Candidate, Decision, decide
 from anmok.selection.evidence import Evidence, read_evidence
 from anmok.selection.final import TEST_ACCURACY
@@ -39,7 +39,7 @@ class Facts:
     splits: pl.DataFrame
     test: Measurement | None  # accuracy of the winner after its final training
     score: Measurement | None  # its objective: the accuracy where no other was asked for
-    answers: Outcome  # of the winner: on the test split, else on the select split
+    answers: AnyOutcome  # of the winner: on the test split, else on the select split
     environments: tuple[Environment, ...]
     measured: tuple[str, str]  # first and last day
 
@@ -86,7 +86,7 @@ def read_facts(run: RunDirectory) -> Facts:
     )
 
 
-def _select_answers(table: Measurements, winner: Candidate) -> Outcome:
+def _select_answers(table: Measurements, winner: Candidate) -> AnyOutcome:
     """Of its last trial on the most data."""
     answers = table.outcomes(split="select", subject=winner.model)
     return next(o for o in reversed(answers) if o.conditions["fraction"] == winner.fraction)

@@ -1,4 +1,4 @@
-"""How each kind of architecture looks: always by colour, shape and dash at once, never by colour alone."""
+"""How each kind of backbone looks: always by colour, shape and dash at once, never by colour alone."""
 
 from dataclasses import dataclass
 from math import cos, pi, sin

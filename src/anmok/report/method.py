@@ -67,13 +67,19 @@ def read_method(facts: Facts) -> Method:
         cheaper=CHEAPER,
         stages=_stages(facts),
         limits=_limits(facts),
-        excluded=_with_status(facts, Status.EXCLUDED),
+        excluded=_with_status(facts, Status.EXCLUDED) + _unfit(facts),
         failed=_with_status(facts, Status.FAILED),
     )
 
 
 def _with_status(facts: Facts, status: Status) -> tuple[tuple[str, str], ...]:
     return tuple((c.model, c.note) for c in facts.decision.candidates if c.status is status)
+
+
+def _unfit(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Those that do not take images like these."""
+    known = {candidate.model for candidate in facts.decision.candidates}
+    return tuple((model, note) for model, note in facts.evidence.excluded.items() if model not in known)
 
 
 def _stages(facts: Facts) -> tuple[Stage, ...]:

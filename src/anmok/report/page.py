@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from anmok.data import read_pixels
+from anmok.evaluation.measurements import Outcome
 from anmok.evaluation.metrics import Proportion
 from anmok.report import wording
 from anmok.report.curves import AHEAD, curve_panels, read_curves
@@ -27,11 +28,13 @@ from anmok.report.svg import Canvas
 from anmok.report.thumbnails import thumbnail
 from anmok.report.verdict import read_verdict
 from anmok.report.wording import enumerate_names
+from anmok.selection.ablation import SKIPS
 from anmok.selection.decide import Decision
 from anmok.selection.pareto import unbeaten
 from anmok.selection.preference import known
 from anmok.selection.quantities import format_seconds
 from anmok.selection.run_directory import RunDirectory
+from anmok.tasks.section import read_sections
 
 _MOST_RECALLS = 20
 
@@ -66,13 +69,13 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
     )
     environment.globals |= {"glyph": glyph, "format_seconds": format_seconds}
-    names = ("percent", "interval", "whole_percent", "count", "whole", "three_digits", "capitalize_first")
+    names = ("percent", "points", "interval", "whole_percent", "count", "whole", "three_digits", "capitalize_first")
     environment.filters |= {name: getattr(wording, name) for name in names}
     shares = _shares(facts.decision)
     scale = common_scale(list(shares.values()))
     curves = read_curves(facts.evidence, facts.decision)
-    mistakes = find_mistakes(facts.answers, facts.classes)
-    plates, no_overlays = _plates(mistakes, facts)
+    mistakes = find_mistakes(facts.answers, facts.classes) if isinstance(facts.answers, Outcome) else None
+    plates, no_overlays = _plates(mistakes, facts) if mistakes else ([], "")
     plotted = known(c.cost for c in facts.decision.candidates if c.expected)
     return environment.get_template("page.html").render(
         facts=facts,
@@ -90,9 +93,13 @@ def render(facts: Facts) -> str:
         panels=curve_panels(curves, facts.evidence.train_images, facts.decision.objective.title),
         ahead=AHEAD,
         most_names=MOST_NAMES,
+        errors="errors" if mistakes else "segmentation",
+        svg=Markup,
         mistakes=mistakes,
-        recalls=[(recall, bar_mark(recall.share)) for recall in mistakes.recalls[:_MOST_RECALLS]],
-        heat=_heat(mistakes, facts.classes),
+        recalls=[(recall, bar_mark(recall.share)) for recall in mistakes.recalls[:_MOST_RECALLS]] if mistakes else [],
+        heat=_heat(mistakes, facts.classes) if mistakes else [],
+        sections=read_sections(facts.run.best),
+        skips=facts.find(SKIPS, facts.decision.winner),
         plates=plates,
         no_overlays=no_overlays,
         method=read_method(facts),

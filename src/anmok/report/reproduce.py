@@ -10,6 +10,7 @@ from anmok.selection.run_directory import RunDirectory
 def command(request: Request, out: Path) -> str:
     """Write the request as a shell command; what was not set is left out."""
     options = {
+        "--task": request.task or "",
         "--weights": request.weights or "",
         "--max-latency": _number(request.max_latency, "ms"),
         "--max-params": _number(request.max_params),

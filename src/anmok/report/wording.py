@@ -59,8 +59,8 @@ def three_digits(value: float) -> str:
 
 
 def capitalize_first(text: str) -> str:
-    """As at the beginning of a sentence, the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """As at the beginning of a sentence, the rest as it is; names such as mIoU keep their form."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def enumerate_names(names: tuple[str, ...]) -> str:

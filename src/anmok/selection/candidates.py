@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+from anmok.backbone import Task
 from anmok.catalogue import list_models, require_model
 from anmok.errors import ImageSizeError, RequestError
 from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
 from anmok.selection.costs import measure_costs
 from anmok.selection.evidence import KIND, read_costs
-from anmok.selection.material import Material
 from anmok.selection.meter import HERE, FileMeter
 from anmok.selection.plan import Cost
-from anmok.training.classifier import ImageClassifier
+from anmok.selection.segment_material import AnyMaterial
 
 LIMITS = {
     "latency": ("--max-latency", "ms"),
@@ -20,20 +20,20 @@ LIMITS = {
 }
 
 
-def find_models(patterns: Sequence[str]) -> list[str]:
-    """The catalogue's models that match any pattern, and those from elsewhere that are named, sorted.
+def find_models(patterns: Sequence[str], task: Task = Task.CLASSIFICATION) -> list[str]:
+    """The catalogue's models for a task that match any pattern, and those from elsewhere that are named, sorted.
 
     Without patterns, the small preset of every family.
 
     Raises `UnknownNameError` for a name that is none.
     """
-    found = set() if patterns else {name for name in list_models() if require_model(name).is_ours}
+    found = set() if patterns else {name for name in list_models(task=task) if require_model(name).is_ours}
     for pattern in patterns:
-        found.update(list_models(pattern) or [require_model(pattern).name])
+        found.update(list_models(pattern, task=task) or [require_model(pattern).name])
     return sorted(found)
 
 
-def admit(names: Sequence[str], material: Material, campaign: Campaign) -> list[str]:
+def admit(names: Sequence[str], material: AnyMaterial, campaign: Campaign) -> list[str]:
     """Measure what each model costs and keep those within the limits; each other gets a row that says why.
 
     Raises `RequestError` with the nearest misses when none is left.
@@ -47,6 +47,8 @@ def admit(names: Sequence[str], material: Material, campaign: Campaign) -> list[
             raise RequestError(
                 f"None of the models takes these images: {next(iter(unfit.values()))} Choose another --image-size."
             )
+        for name, reason in unfit.items():
+            observer.note(f"{name} is left out: {reason}")
         rows = measure_costs(fitting, material, campaign.meter)
         table.append([*rows, *(_excluded(name, reason) for name, reason in unfit.items())])
     elif isinstance(campaign.meter, FileMeter):
@@ -87,11 +89,11 @@ def _phrase(cost: Cost, quantity: str, limit: float) -> str:
     return f"{quantity} {getattr(cost, quantity):,.4g}{unit} > {limit:,.4g}{unit}"
 
 
-def _unfit(names: Sequence[str], material: Material) -> dict[str, str]:
+def _unfit(names: Sequence[str], material: AnyMaterial) -> dict[str, str]:
     reasons = {}
     for name in names:
         try:
-            ImageClassifier(material.config(name))
+            material.fresh(name)
         except ImageSizeError as error:
             reasons[name] = str(error)
     return reasons

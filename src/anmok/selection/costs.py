@@ -14,25 +14,24 @@ from anmok.evaluation.device_costs import MACHINE
 from anmok.evaluation.measurements import Measurement, Scalar
 from anmok.selection.crew import Crew, Tools
 from anmok.selection.evidence import KIND
-from anmok.selection.material import Material
-from anmok.selection.meter import Meter
-from anmok.training.classifier import ImageClassifier
+from anmok.selection.meter import Meter, blank
+from anmok.selection.segment_material import AnyMaterial
 from anmok.training.device import default_device, resolve
-from anmok.training.image_classification import ImageClassification
 from anmok.training.loop import Fit, fit
 from anmok.training.recipe import Precision, Recipe
 
 _STEPS = 6  # of training, after as many to warm up
 
 
-def measure_costs(models: Sequence[str], material: Material, meter: Meter) -> list[Measurement]:
+def measure_costs(models: Sequence[str], material: AnyMaterial, meter: Meter) -> list[Measurement]:
     """Parameters and MACs, and what the meter tells: latency, memory, energy. Nothing else should run meanwhile."""
-    side = material.pixels.shape[-1]
-    networks = [ImageClassifier(material.config(model)).eval() for model in models]
+    side = material.side
+    networks = {model: material.fresh(model).eval() for model in models}
     size: dict[str, Scalar] = {"image_size": side}
     where = size | meter.device.conditions | ({MACHINE: meter.machine} if meter.machine else {})
     rows = []
-    for model, network, (latency, memory, energy) in zip(models, networks, meter(networks), strict=True):
+    readings = meter(networks, blank(side))
+    for (model, network), (latency, memory, energy) in zip(networks.items(), readings, strict=True):
         kind = Measurement(subject=model, metric=KIND, value=1.0, note=_kind(model), conditions=size)
         base = replace(kind, note="")
         read = replace(base, conditions=where)
@@ -98,8 +97,8 @@ def time_steps(tools: Tools, task: StepTiming) -> tuple[StepTiming, float]:
     ends: list[float] = []
     fit(
         Fit(
-            network=material.classifier(task.model),
-            task=ImageClassification(),
+            network=material.network(task.model),
+            task=material.task,
             train=material.training(rows, recipe, 0),
             recipe=recipe,
             device=tools.device,

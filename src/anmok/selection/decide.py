@@ -129,7 +129,9 @@ def conclude(evidence: Evidence) -> Decision:
     out = {m: (Status.EXCLUDED, note) for m, note in evidence.excluded.items()}
     out |= {m: (Status.FAILED, note) for m, note in evidence.failures.items()}
     candidates += [
-        Candidate(model=m, status=status, note=note, cost=evidence.costs[m]) for m, (status, note) in out.items()
+        Candidate(model=m, status=status, note=note, cost=evidence.costs[m])
+        for m, (status, note) in out.items()
+        if m in evidence.costs  # those that do not even take the images have none
     ]
     return Decision(
         winner=winner,

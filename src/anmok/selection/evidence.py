@@ -6,7 +6,7 @@ from functools import cached_property
 from math import fsum, nan
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Shaped
 
 from anmok.backbone import Kind
 from anmok.evaluation.device_costs import circumstances
@@ -34,7 +34,7 @@ class Finished:
     images: int
     seed: int
     seconds: float  # of training
-    correct: Bool[np.ndarray, " n"]  # answers on the select split
+    correct: Shaped[np.ndarray, " n"]  # select images answered right; of masks the share of the pixels
     contributions: Shaped[np.ndarray, " n"] | None = None  # to an objective that is not accuracy
 
     @property

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 
 from anmok.errors import RunDirectoryError
-from anmok.selection.material import Material, open_material
+from anmok.selection.material import open_material
 from anmok.selection.run_directory import RunDirectory
+from anmok.selection.segment_material import AnyMaterial, open_segment_material
 from anmok.training.device import default_device
 from anmok.training.loop import EpochProgress
 
@@ -24,13 +25,15 @@ class Briefing(NamedTuple):
     root: Path  # of the run directory
     image_size: int
     classes: tuple[str, ...]
+    masks: Path | None = None  # where the images lie, if their pixels have classes
+    seed: int = 0  # of their splits
 
 
 class Tools(NamedTuple):
     """What a worker hands to each job."""
 
     run: RunDirectory
-    material: Material
+    material: AnyMaterial
     device: torch.device
     watch: Callable[[EpochProgress], None]
 
@@ -70,11 +73,14 @@ class Executor:
 
     @cached_property
     def _tools(self) -> Tools:
-        root, image_size, classes = self._briefing
+        root, image_size, classes, masks, seed = self._briefing
         if not root.exists():
             raise RunDirectoryError(
                 f"A worker on '{platform.node()}' does not see '{root}'. "
                 "Choose an --out on a file system that all machines share."
             )
         run = RunDirectory(root)
-        return Tools(run, open_material(run, image_size, classes), default_device(), lambda _: None)
+        material: AnyMaterial = (
+            open_segment_material(masks, image_size, seed) if masks else open_material(run, image_size, classes)
+        )
+        return Tools(run, material, default_device(), lambda _: None)

@@ -1,17 +1,14 @@
 """The final training: the winner on everything but the test split, then, once, the test split."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
-from anmok.evaluation.measurements import Measurement, Outcome, Scalar
-from anmok.evaluation.metrics import accuracy
+from anmok.evaluation.measurements import AnyOutcome, Measurement, Scalar
+from anmok.evaluation.objective import estimate
 from anmok.selection.crew import Tools
 from anmok.selection.material import WEIGHTS
 from anmok.selection.trial import SECONDS, chosen_by_plan
-from anmok.training.classifier import save_classifier
-from anmok.training.image_classification import ImageClassification
-from anmok.training.inference import probabilities
 from anmok.training.loop import Fit, fit
 from anmok.training.recipe import Recipe
 
@@ -39,7 +36,7 @@ class FinalRecord:
     """Rows for the table."""
 
     rows: tuple[Measurement, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[AnyOutcome, ...]
 
 
 def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
@@ -51,7 +48,7 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
     classifier = material.begin(final.model, rows, device)
     job = Fit(
         network=classifier,
-        task=ImageClassification(),
+        task=material.task,
         train=material.training(rows, final.recipe, final.seed),
         recipe=final.recipe,
         device=device,
@@ -60,9 +57,8 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
         on_epoch=tools.watch,
     )
     result = fit(job)
-    test = material.evaluation(material.rows("test"))
-    outcome = material.outcome(final.model, "test", final.conditions, probabilities(classifier, test, device))
-    share = accuracy(outcome.correct)
+    outcome = replace(material.judge(classifier, final.model, "test", device), conditions=final.conditions)
+    share = estimate(outcome.correct)
     weights = run.measurements.rows(metric=WEIGHTS, subject=final.model)
     facts = {
         "data": final.data,
@@ -74,7 +70,7 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
         "seed": final.seed,
         "pretrained": weights[-1].note if weights else "no",
     }
-    save_classifier(classifier.cpu(), run.best, facts)
+    further = material.save(classifier, final.model, run.best, facts)
     conditions = final.conditions | {"images": len(rows)}
     tested = Measurement(
         subject=final.model, metric=TEST_ACCURACY, value=share.value, unit="share", low=share.low, high=share.high,
@@ -83,4 +79,5 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
     trained = Measurement(
         subject=final.model, metric=SECONDS, value=result.seconds, unit="s", seed=final.seed, conditions=conditions
     )
-    return FinalRecord(rows=(trained, tested), outcomes=(outcome,))
+    also = (replace(row, seed=final.seed, conditions=conditions) for row in further)
+    return FinalRecord(rows=(trained, *also, tested), outcomes=(outcome,))

@@ -59,6 +59,8 @@ def look_at_finalists(crew: Crew, decision: Decision, material: Material, campai
 def examine(tools: Tools, look: Look) -> list[Measurement]:
     """The job of a worker: ask the probes; a model whose network is not kept has no rows."""
     material = tools.material
+    if not isinstance(material, Material):
+        return []
     classifier = recall(tools.run, look.model)
     if classifier is None:
         return []

@@ -3,22 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Int32, UInt8
+from jaxtyping import Float, Int32, UInt8
+from torch import nn
 
 from anmok.backbone import Scaling
 from anmok.catalogue import split_tag
 from anmok.catalogue.scaling import UNSCALED
 from anmok.data import Batches, Order, ResizedCrop, channel_statistics, nested_fraction, read_pixels, read_splits
-from anmok.evaluation.measurements import Outcome, Scalar
+from anmok.evaluation.measurements import Outcome
 from anmok.selection.run_directory import RunDirectory
-from anmok.training.classifier import ClassifierConfig, ImageClassifier
+from anmok.training.classifier import ClassifierConfig, ImageClassifier, save_classifier
 from anmok.training.head_start import fit_head
+from anmok.training.image_classification import ImageClassification
+from anmok.training.inference import probabilities
 from anmok.training.pretrained import open_start
 from anmok.training.recipe import Recipe
+from anmok.training.task import TrainingTask
 
 EVALUATION_BATCH = 256
 WEIGHTS = "weights"  # a model starts from pretrained ones; the note says which
@@ -60,37 +65,61 @@ class Material:
         return ClassifierConfig(
             model=split_tag(model)[0],
             classes=self.classes,
-            image_size=self.pixels.shape[-1],
+            image_size=self.side,
             mean=self.mean,
             std=self.std,
             depth=scaling.depth,
             width=scaling.width,
         )
 
-    def classifier(self, model: str, scaling: Scaling = UNSCALED) -> ImageClassifier:
+    @property
+    def side(self) -> int:
+        """Of the images, pixels."""
+        return int(self.pixels.shape[-1])
+
+    @property
+    def task(self) -> TrainingTask:
+        """What networks learn."""
+        return ImageClassification()
+
+    def fresh(self, model: str, scaling: Scaling = UNSCALED) -> ImageClassifier:
+        """A network for these images with random weights."""
+        return ImageClassifier(self.config(model, scaling))
+
+    def network(self, model: str, scaling: Scaling = UNSCALED) -> ImageClassifier:
         """A network for these images as its training starts: from pretrained weights, or from scratch."""
         if model in self.starts:
             return open_start(self.starts[model], self.config(model))
-        return ImageClassifier(self.config(model, scaling))
+        return self.fresh(model, scaling)
 
     def begin(
         self, model: str, rows: Int32[np.ndarray, " m"], device: torch.device, scaling: Scaling = UNSCALED
     ) -> ImageClassifier:
         """The same for a training on these rows: pretrained weights get a head that is fitted to them."""
-        classifier = self.classifier(model, scaling)
+        classifier = self.network(model, scaling)
         if model in self.starts:
             fit_head(classifier, self.evaluation(rows), torch.from_numpy(self.labels[rows]).long(), device)
         return classifier
 
-    def outcome(self, model: str, split: str, conditions: dict[str, Scalar], probabilities: np.ndarray) -> Outcome:
-        """What a model answered for a split, ready for the table."""
+    def judge(self, network: nn.Module, model: str, split: str, device: torch.device) -> Outcome:
+        """What a trained network answers for a split, ready for the table."""
+        answers = probabilities(network, self.evaluation(self.rows(split)), device)
+        return self.outcome(model, split, answers)
+
+    def save(self, network: nn.Module, model: str, directory: Path, facts: dict[str, object]) -> tuple[()]:
+        """Write a trained network to where `anmok.load` finds it."""
+        save_classifier(cast(ImageClassifier, network.cpu()), directory, facts)
+        return ()
+
+    def outcome(self, model: str, split: str, probabilities: Float[np.ndarray, "n k"]) -> Outcome:
+        """Answers for a split that were given elsewhere, likewise."""
         rows = self.rows(split)
         labels, predicted = self.labels[rows], probabilities.argmax(1).astype(np.int32)
         each = np.arange(len(rows))
         return Outcome(
             subject=model,
             split=split,
-            conditions=conditions,
+            conditions={},
             ids=rows,
             labels=labels,
             predicted=predicted,

@@ -1,13 +1,14 @@
 """Where latency and memory come from: this machine, or the device that was measured with `anmok bench`."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor, nn
 
 from anmok.backbone.evaluating import evaluating
 from anmok.catalogue import split_tag
@@ -16,7 +17,6 @@ from anmok.evaluation.cost import Latency, measure_latencies, measure_memory
 from anmok.evaluation.device_costs import MACHINE, Device, DeviceCosts, Runtime
 from anmok.evaluation.energy import measure_energy, open_counter
 from anmok.evaluation.measurements import Measurement
-from anmok.training.classifier import ImageClassifier
 from anmok.training.device import default_device
 
 HERE = "this machine"
@@ -42,8 +42,8 @@ class Meter(Protocol):
     def machine(self) -> str:
         """Its name; empty where it is this one."""
 
-    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
-        """A reading of each; nothing else should run meanwhile."""
+    def __call__(self, networks: Mapping[str, nn.Module], image: Tensor) -> list[Reading]:
+        """A reading of each, by the names of the models, for one image; nothing else should run meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,20 @@ class TorchMeter:
         """The machine that this runs on."""
         return Device.here(default_device().type, Runtime.TORCH, self.threads)
 
-    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
+    def __call__(self, networks: Mapping[str, nn.Module], image: Tensor) -> list[Reading]:
         """All in turns."""
-        networks = [classifier.to(default_device()) for classifier in classifiers]
-        image = blank(classifiers[0]).to(default_device())
+        run = [network.to(default_device()) for network in networks.values()]
+        image = image.to(default_device())
         threads = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:
-            latencies = measure_latencies(networks, image)
-            energies = _energies(networks, image)
+            latencies = measure_latencies(run, image)
+            energies = _energies(run, image)
         finally:
             torch.set_num_threads(threads)
         return [
             Reading(latency, measure_memory(network, image), energy)
-            for network, latency, energy in zip(networks, latencies, energies, strict=True)
+            for network, latency, energy in zip(run, latencies, energies, strict=True)
         ]
 
 
@@ -92,13 +92,12 @@ class FileMeter:
         """Its name."""
         return self.costs.device.name
 
-    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
+    def __call__(self, networks: Mapping[str, nn.Module], image: Tensor) -> list[Reading]:
         """Look each up."""
-        configs = [classifier.config for classifier in classifiers]
-        found = [(config.model, self.costs.find(config.model, config.image_size)) for config in configs]
+        side = image.shape[-1]
+        found = [(split_tag(model)[0], self.costs.find(split_tag(model)[0], side)) for model in networks]
         missing = list(dict.fromkeys(model for model, row in found if row is None))
         if missing:
-            side = configs[0].image_size
             raise RequestError(
                 f"'{self.path}' lacks {', '.join(missing)} at {side} x {side} pixels. "
                 f"On that device run `{self._command(missing, side)}`, then repeat."
@@ -132,14 +131,14 @@ def require_energy(meter: Meter) -> None:
     open_counter(default_device())
 
 
-def _energies(networks: Sequence[ImageClassifier], image: torch.Tensor) -> list[float | None]:
+def _energies(networks: Sequence[nn.Module], image: Tensor) -> list[float | None]:
     """Millijoules of each network's answer; None where this machine shows no counter."""
     try:
         counter = open_counter(image.device)
     except RequestError:
         return [None] * len(networks)
 
-    def answer(network: ImageClassifier) -> None:
+    def answer(network: nn.Module) -> None:
         network(image)
         if image.is_cuda:
             torch.cuda.synchronize()
@@ -151,7 +150,6 @@ def _energies(networks: Sequence[ImageClassifier], image: torch.Tensor) -> list[
     return found
 
 
-def blank(classifier: ImageClassifier) -> torch.Tensor:
-    """One black image of the size that a classifier takes."""
-    side = classifier.config.image_size
-    return torch.zeros(1, classifier.backbone.in_chans, side, side)
+def blank(side: int) -> Tensor:
+    """One black image."""
+    return torch.zeros(1, 3, side, side)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from anmok.errors import RequestError
 from anmok.evaluation.error_costs import ErrorCost, as_csv, parse_error_costs, read_error_costs
-from anmok.evaluation.measurements import Measurement, Measurements, Outcome
+from anmok.evaluation.measurements import AnyOutcome, Measurement, Measurements, Outcome
 from anmok.evaluation.objective import FIRST, Goal, Objective, dispersion, estimate
 from anmok.selection.preference import Preference
 from anmok.selection.request import Request
@@ -15,7 +15,7 @@ from anmok.selection.request import Request
 OBJECTIVE = "objective"
 ERROR_COST = "error_cost"
 PREFERENCE = "preference"
-_BY_NAME = tuple(goal for goal in Goal if goal is not Goal.AVOIDED_COST)
+_BY_NAME = (Goal.ACCURACY, Goal.BALANCED_ACCURACY, Goal.MACRO_F1, Goal.TOP5)
 SELECT_SCORE, TEST_SCORE = "select_score", "test_score"  # the objective on a split, where it is not accuracy
 
 
@@ -59,7 +59,8 @@ def make_objective(name: str | None, costs: str | None, classes: Sequence[str]) 
 
 def request_rows(request: Request, classes: Sequence[str]) -> list[Measurement]:
     """What a request asks for, where it is not accuracy and latency, for the table."""
-    objective, rows = make_objective(request.objective, request.costs, classes), list[Measurement]()
+    name = Goal.MEAN_IOU if request.task else request.objective
+    objective, rows = make_objective(name, request.costs, classes), list[Measurement]()
     if not objective.is_accuracy:
         rows.append(Measurement(subject="run", metric=OBJECTIVE, value=1.0, note=objective.goal))
     rows += [
@@ -101,7 +102,7 @@ def read_test(table: Measurements) -> Measurement:
 
 
 def with_scores(
-    rows: Iterable[Measurement], outcomes: Iterable[Outcome], objective: Objective
+    rows: Iterable[Measurement], outcomes: Iterable[AnyOutcome], objective: Objective
 ) -> tuple[Measurement, ...]:
     """The rows of a training and, where the objective is not accuracy, one for each split with its score."""
     given = tuple(rows)
@@ -112,11 +113,11 @@ def with_scores(
     )
 
 
-def _score(accuracy: Measurement, outcome: Outcome, objective: Objective) -> Measurement:
+def _score(accuracy: Measurement, outcome: AnyOutcome, objective: Objective) -> Measurement:
     judged = objective.contributions(outcome)
     share = estimate(judged)
     conditions = {**accuracy.conditions, OBJECTIVE: str(objective.goal), "dispersion": dispersion(judged)}
-    cost = objective.mean_cost(share.value, outcome) if objective.costs else None
+    cost = objective.mean_cost(share.value, outcome) if objective.costs and isinstance(outcome, Outcome) else None
     return replace(
         accuracy,
         note="" if cost is None else f"errors cost {cost:.3g} an image on the mean",

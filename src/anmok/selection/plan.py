@@ -124,7 +124,7 @@ def make_plan(costs: Mapping[str, Cost], extent: Extent, epochs: int | None) -> 
 def trial_seconds(cost: Cost, fraction: float, epochs: int, extent: Extent) -> float:
     """Forecast of one trial on one worker."""
     length = epochs_at(fraction, epochs)
-    looks = min(length, Recipe().evaluations) * (extent.final_images - extent.train_images)
+    looks = min(length, Recipe.evaluations) * (extent.final_images - extent.train_images)
     return cost.seconds_per_image * (fraction * extent.train_images * length + _LOOKING * looks)
 
 

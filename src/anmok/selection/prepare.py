@@ -1,12 +1,14 @@
-"""From a user's images to splits and decoded pixels, once for each run directory."""
+"""From a user's images to splits and decoded pixels, or masks, once for each run directory."""
 
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from anmok.data import (
     Audit,
+    Finding,
     ImageData,
     audit,
     image_size,
@@ -16,10 +18,13 @@ from anmok.data import (
     write_pixels,
     write_splits,
 )
+from anmok.data.imagedata import SPLITS
+from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
 from anmok.selection.material import Material, open_material
 from anmok.selection.objectives import request_rows
+from anmok.selection.segment_material import SegmentMaterial, open_segment_material
 
 
 class Sides(NamedTuple):
@@ -31,6 +36,7 @@ class Sides(NamedTuple):
 
 
 FROM_SCRATCH = Sides()
+MASKED_SIDE = 96  # of the squares that segmentation learns from, where --image-size says nothing, pixels
 
 
 def prepare(data: ImageData, campaign: Campaign, sides: Sides = FROM_SCRATCH) -> Material:
@@ -84,9 +90,43 @@ def _rows(health: Audit, classes: tuple[str, ...], splits: list[str], side: int)
             n=counts["select"],
         )
     )
-    rows += [Measurement(subject="data", metric="class", value=i, note=name) for i, name in enumerate(classes)]
-    rows += [
+    return rows + described(health.findings(), classes)
+
+
+def described(findings: Sequence[Finding], classes: tuple[str, ...]) -> list[Measurement]:
+    """The classes and what the audit found, as rows."""
+    rows = [Measurement(subject="data", metric="class", value=i, note=name) for i, name in enumerate(classes)]
+    return rows + [
         Measurement(subject="data", metric="finding", value=1.0, note=f.text, conditions={"severity": f.severity})
-        for f in health.findings()
+        for f in findings
     ]
-    return rows
+
+
+def prepare_masks(data: Path, campaign: Campaign) -> SegmentMaterial:
+    """Audit images with masks and cut the splits; what is done already is read.
+
+    Raises `RunDirectoryError` where the data is no longer that of the beginning.
+    """
+    start = time.monotonic()
+    request, run, table = campaign.request, campaign.run, campaign.table
+    begun = table.rows(metric="image_size")
+    side = int(begun[-1].value) if begun else request.image_size or MASKED_SIDE
+    campaign.observer.stage("Audit")
+    material = open_segment_material(data, side, request.seed)
+    problem = material.problem
+    if not begun:
+        write_splits(problem.splits, run.splits)
+        counts = {name: len(material.rows(name)) for name in SPLITS}
+        rows = [Measurement(subject="data", metric=f"{name}_images", value=count) for name, count in counts.items()]
+        rows.append(Measurement(subject="data", metric="image_size", value=side, unit="pixels"))
+        rows += described(problem.findings(), material.classes) + request_rows(request, material.classes)
+        spent = time.monotonic() - start
+        table.append([*rows, Measurement(subject="run", metric="preparation_seconds", value=spent, unit="s")])
+        for finding in problem.findings():
+            campaign.observer.note(f"{finding.severity}: {finding.text}")
+    elif not read_splits(run.splits).equals(problem.splits):
+        raise RunDirectoryError(
+            f"The images in '{data}' have changed since '{run.root}' was begun. "
+            "Put them back to resume, or choose another --out."
+        )
+    return material

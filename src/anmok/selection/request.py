@@ -55,6 +55,7 @@ class Request:
     device: str | None = None  # file of `anmok bench`, which tells latency and memory; None: they are measured here
     runtime: str | None = None  # which runs the networks that are measured; None: torch
     seed: int = 0
+    task: str | None = None  # None: one class for an image
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 2:
@@ -68,6 +69,11 @@ class Request:
         if self.constraint is not None and not 1.2 <= self.constraint <= 8:
             raise RequestError(f"--constraint must lie between 1.2 and 8 times the MACs: got {self.constraint}.")
 
+        if self.task and (self.pretrained or self.device or self.runtime or self.objective or self.costs):
+            raise RequestError(
+                f"Models for {self.task} race from scratch, by mIoU, measured here: got one of --pretrained, --device, "
+                "--runtime, --objective and --costs. Leave it out."
+            )
         if self.device and self.runtime:
             raise RequestError(f"--device says what ran the models there: got --runtime {self.runtime} too. Give one.")
 

@@ -2,9 +2,12 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
+from anmok import backbone
 from anmok.data import ImageData, processor_count
 from anmok.evaluation.measurements import Measurement
+from anmok.selection.ablation import ablate_skips
 from anmok.selection.campaign import Campaign
 from anmok.selection.candidates import admit, find_models
 from anmok.selection.costs import choose_threads, measure_steps
@@ -18,9 +21,10 @@ from anmok.selection.objectives import read_objective, read_test, with_scores
 from anmok.selection.past import consult, remember
 from anmok.selection.pilot import choose_augmentation
 from anmok.selection.plan import Extent, Plan, final_epochs, make_plan, plan_rows
-from anmok.selection.prepare import FROM_SCRATCH, prepare
+from anmok.selection.prepare import FROM_SCRATCH, prepare, prepare_masks
 from anmok.selection.prospects import certainty, optimism
 from anmok.selection.race import Race
+from anmok.selection.segment_material import AnyMaterial
 from anmok.selection.shortlisting import SHORTLIST_SECONDS, draw_up_shortlist
 from anmok.selection.sources import choose_sides, find_sources
 from anmok.selection.workers import hire
@@ -30,27 +34,22 @@ from anmok.training.recipe import Recipe
 _BEFORE = ("preparation_seconds", SHORTLIST_SECONDS, "forecast_seconds")  # of the budget, spent before the race
 
 
-def select(data: ImageData, campaign: Campaign) -> Decision:
-    """Choose a backbone for the images and train it.
+def select(data: ImageData | Path, campaign: Campaign) -> Decision:
+    """Choose a backbone for the images and train it: for labelled ones, or those with masks in a folder or manifest.
 
     Stages: audit and splits, costs and limits, the shortlist of pretrained models, forecast, pilot, race, decision,
     final training. A stage whose rows stand in the table is not repeated.
     """
-    request = campaign.request
-    sources = find_sources(request.models, request.weights) if request.pretrained else {}
-    names = list(sources) or find_models(request.models)
-    material = prepare(data, campaign, choose_sides(names) if sources else FROM_SCRATCH)
-    models = admit(names, material, campaign)
-    if sources:
-        names = models = draw_up_shortlist({model: sources[model] for model in models}, data, material, campaign)
-    briefing = Briefing(campaign.run.root, material.pixels.shape[-1], data.classes)
+    material, names, models, briefing = _enter(data, campaign)
     with hire(campaign.workers, briefing, len(models), campaign.observer.note) as crew:
         extent, plan = _plan(crew, models, material, campaign)
-        consult(names, material, campaign)
+        if isinstance(material, Material):
+            consult(names, material, campaign)
         augmentation = choose_augmentation(crew, plan, campaign)
         campaign.observer.stage("Race")
         Race(campaign, plan, extent, augmentation).run(crew)
-    remember(material, campaign)
+    if isinstance(material, Material):
+        remember(material, campaign)
     decision = decide(campaign.table)
     campaign.observer.note(
         f"decision: {decision.winner}, from {len(decision.tied)} that these images cannot tell apart: "
@@ -63,7 +62,10 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
             {"epochs": epochs, "precision": winner.precision, "augmentation": augmentation}
         )
         with hire(campaign.workers, briefing, MOST, campaign.observer.note) as crew:
-            look_at_finalists(crew, decision, material, campaign)
+            if isinstance(material, Material):
+                look_at_finalists(crew, decision, material, campaign)
+            else:
+                ablate_skips(crew, decision, plan, augmentation, campaign)
         campaign.observer.stage("Final training")
         with hire(replace(campaign.workers, count=1), briefing, 1, campaign.observer.note) as crew:
             _train_final(crew, decision.winner, recipe, campaign)
@@ -71,7 +73,23 @@ def select(data: ImageData, campaign: Campaign) -> Decision:
     return decision
 
 
-def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign) -> tuple[Extent, Plan]:
+def _enter(data: ImageData | Path, campaign: Campaign) -> tuple[AnyMaterial, list[str], list[str], Briefing]:
+    """What is learned from, who might race, who may, and what workers are told."""
+    request = campaign.request
+    if isinstance(data, Path):
+        masked, names = prepare_masks(data, campaign), find_models(request.models, backbone.Task.SEGMENTATION)
+        briefing = Briefing(campaign.run.root, masked.side, masked.classes, data.absolute(), request.seed)
+        return masked, names, admit(names, masked, campaign), briefing
+    sources = find_sources(request.models, request.weights) if request.pretrained else {}
+    names = list(sources) or find_models(request.models)
+    material = prepare(data, campaign, choose_sides(names) if sources else FROM_SCRATCH)
+    models = admit(names, material, campaign)
+    if sources:
+        names = models = draw_up_shortlist({model: sources[model] for model in models}, data, material, campaign)
+    return material, names, models, Briefing(campaign.run.root, material.side, data.classes)
+
+
+def _plan(crew: Crew, models: list[str], material: AnyMaterial, campaign: Campaign) -> tuple[Extent, Plan]:
     """The plan; the same after a restart, with other workers too: all that it depends on stands in the table."""
     table, request = campaign.table, campaign.request
     if not table.rows(metric="seconds_per_image"):
@@ -84,7 +102,7 @@ def _plan(crew: Crew, models: list[str], material: Material, campaign: Campaign)
     extent = Extent(
         train_images=len(material.rows("train")),
         final_images=len(material.rows("train", "select")),
-        num_classes=len(material.classes),
+        num_classes=len(material.classes) if isinstance(material, Material) else 1,  # each image has many
         budget=request.budget - sum(row.value for metric in _BEFORE for row in table.rows(metric=metric)[-1:]),
         workers=int(timed.conditions["workers"]),  # also where a resumed run has others
         pretrained=request.pretrained,

@@ -8,13 +8,12 @@ import torch
 from anmok.backbone import Scaling
 from anmok.catalogue.scaling import UNSCALED
 from anmok.errors import TrainingError
-from anmok.evaluation.measurements import Measurement, Outcome, Scalar
-from anmok.evaluation.metrics import accuracy
+from anmok.evaluation.measurements import AnyOutcome, Measurement, Scalar
+from anmok.evaluation.objective import estimate
 from anmok.selection.kept import Trained, keep
-from anmok.selection.material import Material
 from anmok.selection.run_directory import RunDirectory
-from anmok.training.image_classification import ImageClassification
-from anmok.training.inference import probabilities
+from anmok.selection.segment_material import AnyMaterial
+from anmok.training.classifier import ImageClassifier
 from anmok.training.loop import EpochProgress, Fit, FitResult, fit
 from anmok.training.recipe import Recipe
 
@@ -57,7 +56,7 @@ class TrialRecord:
 
     trial: Trial
     rows: tuple[Measurement, ...]
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[AnyOutcome, ...] = ()
 
 
 def factors(scaling: Scaling) -> dict[str, Scalar]:
@@ -72,7 +71,7 @@ def chosen_by_plan(recipe: Recipe) -> dict[str, Scalar]:
 
 def run_trial(
     trial: Trial,
-    material: Material,
+    material: AnyMaterial,
     run: RunDirectory,
     device: torch.device,
     watch: Callable[[EpochProgress], None],
@@ -85,7 +84,7 @@ def run_trial(
     select = material.evaluation(material.rows("select"))
     job = Fit(
         network=classifier,
-        task=ImageClassification(),
+        task=material.task,
         train=material.training(rows, recipe, trial.seed),
         recipe=recipe,
         device=device,
@@ -98,15 +97,15 @@ def run_trial(
         result = fit(job)
     except TrainingError as error:
         return TrialRecord(trial=trial, rows=(_row(trial, FAILED, 1.0, "", note=str(error)),))
-    if trial.stage == "race":
+    if trial.stage == "race" and isinstance(classifier, ImageClassifier):
         keep(run, Trained(trial.model, trial.fraction, trial.seed), classifier)
-    where = trial.conditions | {"seed": trial.seed}
-    outcome = material.outcome(trial.model, "select", where, probabilities(classifier, select, device))
+    answers = material.judge(classifier, trial.model, "select", device)
+    outcome = replace(answers, conditions=trial.conditions | {"seed": trial.seed})
     return TrialRecord(trial=trial, rows=_rows(trial, result, len(rows), outcome), outcomes=(outcome,))
 
 
-def _rows(trial: Trial, result: FitResult, images: int, outcome: Outcome) -> tuple[Measurement, ...]:
-    share = accuracy(outcome.correct)
+def _rows(trial: Trial, result: FitResult, images: int, outcome: AnyOutcome) -> tuple[Measurement, ...]:
+    share = estimate(outcome.correct)
     epochs = trial.recipe.epochs
     stopped = "" if result.epochs == epochs else f"stopped early after {result.epochs} of {epochs} epochs"
     return (

@@ -3,17 +3,19 @@
 import copy
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import numpy as np
+from torch import Tensor, nn
 
 from anmok.evaluation.cost import measure_memory, take_turns
 from anmok.evaluation.device_costs import Device, Runtime
-from anmok.selection.meter import Reading, blank
+from anmok.selection.meter import Reading
 from anmok.serving import resident
 from anmok.serving.graph import Session
 from anmok.serving.onnx import FromPixels, require_packages, write_graph
@@ -37,16 +39,16 @@ class OnnxMeter:
         require_packages()
         return Device.here("cpu", Runtime.ONNXRUNTIME, self.threads)
 
-    def __call__(self, classifiers: Sequence[ImageClassifier]) -> list[Reading]:
-        """All in turns."""
+    def __call__(self, networks: Mapping[str, nn.Module], image: Tensor) -> list[Reading]:
+        """All in turns; the networks are classifiers of images."""
         require_packages()
         runs, memory = [], []
         with TemporaryDirectory() as folder:
-            for i, classifier in enumerate(classifiers):
+            for i, classifier in enumerate(networks.values()):
                 file = Path(folder) / f"{i}.onnx"
-                write_graph(FromPixels(copy.deepcopy(classifier).cpu().eval()), file)
-                memory.append(self._growth(file) or measure_memory(classifier, blank(classifier)))
-                runs.append(partial(Session(file, threads=self.threads), blank(classifier).numpy().astype(np.uint8)))
+                write_graph(FromPixels(cast(ImageClassifier, copy.deepcopy(classifier).cpu().eval())), file)
+                memory.append(self._growth(file) or measure_memory(classifier, image))
+                runs.append(partial(Session(file, threads=self.threads), image.numpy().astype(np.uint8)))
                 file.unlink()
         return [Reading(latency, peak) for latency, peak in zip(take_turns(runs), memory, strict=True)]
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from anmok.backbone import Task
 from anmok.data import Progress
 from anmok.errors import ExportError, RequestError
 from anmok.serving.check_images import images_of_folder, images_of_run
 from anmok.serving.files import find_images, none_readable
 from anmok.serving.onnx import ExportReport, export_onnx
 from anmok.serving.prediction import Prediction, predict_files
+from anmok.tasks.trained import TaskNetwork, load_task_network, task_of
 from anmok.training.classifier import CONFIG, ClassifierConfig, best_of, load_classifier, save_classifier
 from anmok.training.device import default_device
 
@@ -98,6 +100,11 @@ class Classifier:
             raise ExportError(f"'{directory}' cannot be written: {reason}. Choose another directory.") from error
 
 
-def load(directory: str | Path) -> Classifier:
-    """The trained classifier of a run directory, or of a directory that `Classifier.save` wrote."""
-    return Classifier(directory)
+def load(directory: str | Path) -> Classifier | TaskNetwork:
+    """The trained network of a run directory, or of a directory that its `save` wrote.
+
+    A `Classifier` of images, or for any other task a `TaskNetwork`.
+    """
+    if task_of(Path(directory)) in (None, Task.CLASSIFICATION):
+        return Classifier(directory)
+    return load_task_network(Path(directory))

@@ -76,7 +76,9 @@ class Task:
 
     `open` takes a path and a seed for splits that the data does not bring, and raises `DataError`; `reopen` takes a
     config as well, so that a trained network is tested on further data in its own vocabulary and classes.
-    `build` takes a preset's name, the config and the recipe (`drop_rate`, ...), and gives a network in training mode.
+    `build` takes a preset's name, the config, the recipe (`drop_rate`, ...) and where pretrained weights come from
+    (False: from nowhere; True: the public ones; a path), and gives a network in training mode, with its own
+    normalisation as persistent buffers where that depends on the weights.
     `answer` takes a network in eval mode, its config, what the user asks (texts or files) and a folder for files.
     """
 
@@ -84,5 +86,5 @@ class Task:
     recipe: str  # that is used where none is named
     open: Callable[[Path, int], Problem]
     reopen: Callable[[Path, Mapping[str, Any]], Problem]
-    build: Callable[[str, Mapping[str, Any], Recipe], nn.Module]
+    build: Callable[[str, Mapping[str, Any], Recipe, bool | str | Path], nn.Module]
     answer: Callable[[nn.Module, Mapping[str, Any], Sequence[str], Path], Iterator[Answer]]

@@ -21,6 +21,7 @@ class Schedule(StrEnum):
     COSINE = "cosine"  # half a cosine
     STEP = "step"  # times `decay` at every milestone
     EXPONENTIAL = "exponential"  # times `decay` every `decay_epochs`
+    INVERSE_SQRT = "inverse-sqrt"  # with the root of the step, from the end of the warm-up on
     CONSTANT = "constant"
 
 

@@ -106,6 +106,11 @@ def load_classifier(directory: Path) -> ImageClassifier:
         )
     try:
         stored = json.loads(path.read_text())
+        if stored.get("task"):
+            raise WeightsError(
+                f"This is done with classifiers of images: '{directory}' holds a network for {stored['task']}. "
+                "`anmok predict` and `anmok evaluate` take it."
+            )
         config = ClassifierConfig(
             model=stored["model"],
             classes=tuple(stored["classes"]),

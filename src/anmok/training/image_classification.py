@@ -51,6 +51,7 @@ class ImageClassification:
     teacher: nn.Module | None = None  # images in [0, 1] -> logits; for recipes that distil
 
     unit = "images"
+    measure = "{:.1%} of the select images right"
 
     def check(self, job: Fit) -> None:
         """Raise `RequestError` where the recipe asks for what is not here, or not for what is."""

@@ -55,6 +55,7 @@ class Recipe:
     label_smoothing: float = 0.1
     auxiliary_weight: float = 0.3  # of each auxiliary head's loss
     class_balance: ClassBalance = ClassBalance.NONE
+    border_weight: float = 0.0  # w0: of pixels between touching objects (Ronneberger et al. 2015, eq. 2: 10)
     distillation: Distillation = Distillation.NONE
     distillation_weight: float = 0.5  # of the teacher's loss; the labels' has the rest
     temperature: float = 1.0  # of soft distillation
@@ -67,6 +68,7 @@ class Recipe:
     randaugment_magnitude: float = 9.0
     randaugment_deviation: float = 0.5  # of the magnitude
     randaugment_probability: float = 1.0  # that a layer changes an image
+    elastic: float = 0.0  # pixels, deviation of random displacements (Ronneberger et al. 2015, sec. 3.1: 10)
     color_jitter: float = 0.0
     erasing: float = 0.0  # probability
     mixup: float = 0.0  # both parameters of the beta distribution; 0: off
@@ -116,6 +118,7 @@ class Recipe:
             randaugment_magnitude=self.randaugment_magnitude,
             randaugment_deviation=self.randaugment_deviation,
             randaugment_probability=self.randaugment_probability,
+            elastic=self.elastic,
             color_jitter=self.color_jitter,
             erasing=self.erasing,
         )
@@ -132,7 +135,9 @@ _SHARE, _BELOW_1, _POSITIVE = Range(0, 1), Range(0, 1, open_high=True), Range(0,
 _RANGES = {
     **dict.fromkeys(("epochs", "repeats", "patience", "learning_rate_batch"), Range(1)),
     **dict.fromkeys(("learning_rate", "epsilon", "decay_epochs", "temperature"), _POSITIVE),
-    **dict.fromkeys(("evaluations", "weight_decay", "clip_norm", "auxiliary_weight"), Range(0)),
+    **dict.fromkeys(
+        ("evaluations", "weight_decay", "clip_norm", "auxiliary_weight", "border_weight", "elastic"), Range(0)
+    ),
     **dict.fromkeys(("warmup", "momentum", "betas", "ema_decay", "label_smoothing", "head_epochs"), _BELOW_1),
     **dict.fromkeys(("drop_rate", "drop_path_rate"), _BELOW_1),
     **dict.fromkeys(("final_learning_rate", "erasing", "color_jitter"), _SHARE),

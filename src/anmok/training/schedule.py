@@ -44,5 +44,7 @@ def _course(recipe: Recipe, step: int, steps: int) -> float:
             return recipe.decay ** sum(step / steps >= milestone for milestone in recipe.milestones)
         case Schedule.EXPONENTIAL:
             return recipe.decay ** floor(step * recipe.epochs / (steps * recipe.decay_epochs))
+        case Schedule.INVERSE_SQRT:  # Vaswani et al. 2017, arXiv:1706.03762, eq. 3
+            return sqrt((recipe.warmup * steps + 1) / (step + 1))
         case Schedule.CONSTANT:
             return 1.0

@@ -45,6 +45,10 @@ class TrainingTask(Protocol):
     def unit(self) -> str:
         """What the loss is a mean over, in the plural."""
 
+    @property
+    def measure(self) -> str:
+        """What `score` says, with a place for it: "{:.1%} of the select images right"."""
+
     def check(self, job: "Fit") -> None:
         """Raise `RequestError` where the recipe and the task contradict each other."""
 

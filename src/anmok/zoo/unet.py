@@ -76,7 +76,7 @@ class UNet(Segmenter):
 
     def __init__(self, spec: UNetSpec, *, num_classes: int = 2, in_chans: int = 1) -> None:
         super().__init__(spec, num_classes=num_classes, in_chans=in_chans)
-        widths = spec.widths
+        self.margin, widths = spec.margin, spec.widths
         self.contract = nn.ModuleList(
             _convolve_twice(width_in, width) for width_in, width in zip((in_chans, *widths), widths, strict=False)
         )
@@ -88,7 +88,7 @@ class UNet(Segmenter):
         self.apply(_initialise)
 
     def forward(self, images: Images) -> LogitMaps:
-        """Logits of all pixels that are `spec.margin` or more away from the border."""
+        """Logits of all pixels that are `margin` or more away from the border."""
         self.spec.check_size(images.shape[2], images.shape[3])
         maps = [self.contract[0](images)]
         for level in self.contract[1:]:
@@ -101,26 +101,29 @@ class UNet(Segmenter):
 
 
 class UpBlock(nn.Module):
-    """Enlarge a coarse map to the places of a fine one, and merge the two.
+    """Enlarge a coarse map to the places of a fine one, and merge the two; without `skip`, enlarge alone.
 
     Channels are narrowed before the map is enlarged: the other way round gives the same and costs more. Where the
     fine map is no finer than the coarse one, `scale` enlarges it too.
     """
 
-    def __init__(self, below: int, beside: int, width: int, *, scale: int) -> None:
+    def __init__(self, below: int, beside: int, width: int, *, scale: int, skip: bool) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.skip = scale, skip
         self.narrow = Conv2d(below, width, 1)
-        self.narrow_fine = Conv2d(beside, width, 1) if scale > 1 else nn.Identity()
-        merged = width + (width if scale > 1 else beside)
+        self.narrow_fine = Conv2d(beside, width, 1) if skip and scale > 1 else nn.Identity()
+        merged = width + (0 if not skip else width if scale > 1 else beside)
         self.merge = nn.Sequential(ConvNorm(merged, width, 3, act=nn.ReLU), ConvNorm(width, width, 3, act=nn.ReLU))
 
     def forward(self, coarse: FeatureMap, fine: Float[Tensor, "b d _ _"]) -> Float[Tensor, "b e _ _"]:
         """A map of `scale` times as many places as the fine one along each side."""
         size = (self.scale * fine.shape[2], self.scale * fine.shape[3])
-        coarse, fine = self.narrow(coarse), self.narrow_fine(fine)
+        enlarged = interpolate(self.narrow(coarse), size, mode="bilinear")
+        if not self.skip:
+            return self.merge(enlarged)
+        fine = self.narrow_fine(fine)
         fine = interpolate(fine, size, mode="bilinear") if self.scale > 1 else fine
-        return self.merge(torch.cat((fine, interpolate(coarse, size, mode="bilinear")), dim=1))
+        return self.merge(torch.cat((fine, enlarged), dim=1))
 
 
 class PaddedUNet(Segmenter):
@@ -128,11 +131,12 @@ class PaddedUNet(Segmenter):
 
     All its levels are merged, and in the end the pixels. Of a backbone with one grid, such as a ViT, four blocks at
     equal distances stand for a pyramid, as in Hatamizadeh et al. 2021, arXiv:2103.10504, fig. 2. Images of any size
-    are taken: zeros are appended up to one that suits the backbone. Departs from the paper: convolutions are padded
-    and batch-normed, maps are enlarged by interpolation, and `width`, the channels at the finest level, is 16.
+    are taken: zeros are appended up to one that suits the backbone. Without `skips` no fine map is merged: all that
+    is known of places comes through the coarsest one. Departs from the paper: convolutions are padded and
+    batch-normed, maps are enlarged by interpolation, and `width`, the channels at the finest level, is 16.
     """
 
-    def __init__(self, encoder: Backbone, *, num_classes: int, width: int = 16) -> None:
+    def __init__(self, encoder: Backbone, *, num_classes: int, width: int = 16, skips: bool = True) -> None:
         super().__init__(encoder.spec, num_classes=num_classes, in_chans=encoder.in_chans)
         levels = list(encoder.spec.levels.values())
         picked = _pick_levels([level.stride for level in levels])
@@ -144,7 +148,7 @@ class PaddedUNet(Segmenter):
         self.dropout = nn.Dropout(encoder.spec.drop_rate)
         self.expand = nn.ModuleList()
         for i, (beside, scale) in reversed(list(enumerate(besides))):
-            self.expand.append(UpBlock(below, beside, width * 2 ** min(i, 4), scale=scale))
+            self.expand.append(UpBlock(below, beside, width * 2 ** min(i, 4), scale=scale, skip=skips))
             below = width * 2 ** min(i, 4)
         self.head = Conv2d(below, num_classes, 1)
         self.expand.apply(_initialise)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anmok.data.augment import Augmentation, Variation, vary
+from anmok.data.augment.elastic import deformed
 from anmok.data.augment.geometry import shifted
 from anmok.data.draws import Draws
 
@@ -90,3 +91,9 @@ def test_pixels_and_what_is_made_of_them_are_apart() -> None:
     vary(pixels, EVERYTHING, at(*range(9)))
     assert torch.equal(pixels, before)
     assert torch.equal(shifted(pixels, at(*range(9)), shift=0.0, mirror=False), before)
+
+
+def test_elastic_deformation_is_part_of_a_view() -> None:
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    found = vary(images, Variation(elastic=4.0), Draws(0, 0, np.arange(4)))
+    assert torch.equal(found, deformed(images, Draws(0, 0, np.arange(4)), 4.0).float() / 255)

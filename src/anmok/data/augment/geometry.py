@@ -86,6 +86,12 @@ def whole(values: Float[Tensor, "*axes"]) -> UInt8[Tensor, "*axes"]:
     return values.short().byte()  # by way of 16 bits, which is several times as fast on a CPU
 
 
+def folded(places: Int[np.ndarray, " places"], side: int) -> Int[np.ndarray, " places"]:
+    """Fold places beyond the ends of an axis back inside, as mirrors at its outermost pixels do, however far."""
+    last = side - 1
+    return last - np.abs(last - places % (2 * last)) if last else np.zeros_like(places)
+
+
 def _taken(pixels: Pixels, source: Int[Tensor, "b h w"]) -> UInt8[Tensor, "b c h w"]:
     """Gather from places that are counted row by row, the same for all channels."""
     places = source.flatten(1)[:, None].expand(-1, pixels.shape[1], -1)

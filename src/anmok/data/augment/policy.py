@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from anmok.data.augment.elastic import deformed
 from anmok.data.augment.erasing import erased
 from anmok.data.augment.geometry import shifted
 from anmok.data.augment.jitter import jittered
@@ -31,17 +32,20 @@ class Variation:
     randaugment_magnitude: float = 9.0  # 0 to 30; 10 is the strongest that AutoAugment knows
     randaugment_deviation: float = 0.5  # of the magnitude
     randaugment_probability: float = 1.0  # that a layer changes an image
+    elastic: float = 0.0  # pixels, standard deviation of random displacements
     color_jitter: float = 0.0  # how far the factors for brightness, contrast and saturation lie from 1, at most
     erasing: float = 0.0  # probability that a rectangle is erased
 
 
 def vary(pixels: Pixels, variation: Variation, draws: Draws) -> Images:
-    """Give each image its view, in [0, 1]: shift and mirror, RandAugment, colour jitter, erasing."""
+    """Give each image its view, in [0, 1]: shift and mirror, deform, RandAugment, colour jitter, erasing."""
     augmentation = variation.augmentation
     shift = variation.shift if augmentation in (Augmentation.CROP, Augmentation.FLIP_CROP) else 0.0
     mirror = augmentation in (Augmentation.FLIP_CROP, Augmentation.FLIP_RESIZED_CROP)
     if shift or mirror:
         pixels = shifted(pixels, draws, shift=shift, mirror=mirror)
+    if variation.elastic:
+        pixels = deformed(pixels, draws, variation.elastic)
     if variation.randaugment_layers:
         policy = RandAugment(
             variation.randaugment_layers,

@@ -105,7 +105,7 @@ def choose_extent(triples: Sequence[Triple], available: float, epochs: int | Non
 
 def train_scaled(tools: Tools, trial: Trial) -> TrialRecord:
     """The job of a worker: a trial on images of the scaled resolution."""
-    side = scaled_spec(trial.model, tools.material.pixels.shape[-1], trial.scaling or UNSCALED).img_size[0]
+    side = scaled_spec(trial.model, tools.material.side, trial.scaling or UNSCALED).img_size[0]
     material = open_material(tools.run, side, tools.material.classes)
     return run_trial(trial, material, tools.run, tools.device, tools.watch)
 
