@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from truth import Choice, Session, Truth
 
-from anmok.catalogue import require_model
+from anmok.catalogue import require_network
 from anmok.catalogue.published import read_published
 
 Policy: TypeAlias = Callable[[Session], Choice]
@@ -68,8 +68,8 @@ def successive_halving(keep: int, rungs: tuple[float, ...]) -> Policy:
 @cache
 def published(model: str) -> float:
     """The highest top-1 (%) that the catalogue cites for any size of the family, trained on ImageNet-1k alone."""
-    family = require_model(model).architecture
-    rows = [row for name, row in read_published().items() if require_model(name).architecture is family]
+    family = require_network(model).architecture
+    rows = [row for name, row in read_published().items() if require_network(name).architecture is family]
     results = [result for row in rows for result in row.get("results", ())]
     return max((r["top1"] for r in results if r["data"] == r["pretrain"] == "ImageNet-1k"), default=0.0)
 

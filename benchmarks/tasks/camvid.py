@@ -24,8 +24,8 @@ SETTINGS = {
     "batch_size": "4",
     "learning_rate": "1.5e-3",
     "learning_rate_batch": "4",
-    "epochs": "14",
-    "evaluations": "7",
+    "epochs": "8",
+    "evaluations": "4",
     "color_jitter": "0.2",
 }
 

@@ -10,13 +10,14 @@ is not done again, so that the command resumes at the step where it was stopped.
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
 import polars as pl
 import torch
-from length_picture import draw_lengths
+from length_picture import ALIGNMENT_STYLE, draw_lengths
 
 from anmok.backbone import Translator
 from anmok.data.atomic import written_whole
@@ -31,6 +32,7 @@ from anmok.training.recipes import read_recipe
 
 MODELS = {"rnnencdec_nano": "no attention", "rnnsearch_nano": "attention", "transformer_nano": "Transformer"}
 SEEDS = (0, 1, 2)
+SETTINGS = {"epochs": "10", "evaluations": "5", "drop_rate": "0.1"}  # beside those of the recipe translation
 PAIRS, SELECT, EACH = 10_000, 500, 150  # that are learnt from, that choose the epoch, of each group of lengths
 GROUPS = ((1, 8), (9, 11), (12, 14), (15, 18), (19, 23), (24, 60))  # words of the source
 
@@ -40,17 +42,19 @@ def main() -> None:
     parser.add_argument("data", help="FOLDER:FROM-TO with train, val and test")
     parser.add_argument("--out", type=Path, default=Path("runs/sentence-length"))
     parser.add_argument("--docs", type=Path, help="renew the pictures there")
-    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of the recipe translation")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many trainings of each network")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="further settings")
     arguments = parser.parse_args()
-    recipe = read_recipe("translation", dict(pair.split("=", 1) for pair in arguments.set))
+    recipe = read_recipe("translation", SETTINGS | dict(pair.split("=", 1) for pair in arguments.set))
     cut(arguments.data, arguments.out / "pairs")
     way = arguments.data.rpartition(":")[2]
     learnt = open_pairs(arguments.out / "pairs" / f"learnt:{way}", 0)
     unseen = reopen_pairs(arguments.out / "pairs" / "unseen", learnt.config())
-    for seed in SEEDS:
+    seeds = SEEDS[: arguments.seeds]
+    for seed in seeds:
         for model in MODELS:
             train(model, seed, recipe, learnt, unseen, arguments.out)
-    tell(arguments.out, arguments.docs)
+    tell(arguments.out, seeds, arguments.docs)
 
 
 def cut(data: str, folder: Path) -> None:
@@ -122,7 +126,7 @@ def drawn(network: Translator, problem: Translation, device: torch.device) -> li
     return [picture.svg for picture in pictures if picture]
 
 
-def tell(out: Path, docs: Path | None) -> None:
+def tell(out: Path, seeds: Sequence[int], docs: Path | None) -> None:
     """Print the table, and renew the pictures."""
     courses = {}
     print(
@@ -132,7 +136,7 @@ def tell(out: Path, docs: Path | None) -> None:
     )
     print("|---|---:|---:|---:|---:|", *("---:|" for _ in GROUPS), sep="")
     for model, name in MODELS.items():
-        runs = [json.loads((out / f"{model}-{seed}.json").read_text(encoding="utf-8")) for seed in SEEDS]
+        runs = [json.loads((out / f"{model}-{seed}.json").read_text(encoding="utf-8")) for seed in seeds]
         tests, unseen = ([Translations(**run[key]) for run in runs] for key in ("test", "unseen"))
         groups = [[bleu(each.of_length(*group)).value for each in unseen] for group in GROUPS]
         courses[name] = groups
@@ -146,8 +150,10 @@ def tell(out: Path, docs: Path | None) -> None:
     if docs:
         lengths = [mean(len(source.split()) for source in tests_of(unseen[0], group)) for group in GROUPS]
         (docs / "translation.svg").write_text(draw_lengths(lengths, courses), encoding="utf-8")
-        attends = json.loads((out / f"rnnsearch_nano-{SEEDS[0]}.json").read_text(encoding="utf-8"))
-        (docs / "alignment.svg").write_text(attends["alignments"][0] + "\n", encoding="utf-8")
+        attends = json.loads((out / f"rnnsearch_nano-{seeds[0]}.json").read_text(encoding="utf-8"))
+        style = f"<style>{ALIGNMENT_STYLE}</style><title>"
+        picture = attends["alignments"][0].replace("<title>", style, 1)
+        (docs / "alignment.svg").write_text(f"{picture}\n", encoding="utf-8")
 
 
 def tests_of(translations: Translations, group: tuple[int, int]) -> list[str]:

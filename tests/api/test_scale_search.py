@@ -16,7 +16,7 @@ from anmok.api.scale_search import ScaleSearch, scale_search
 from anmok.backbone import Scaling
 from anmok.catalogue import require_model
 from anmok.errors import RequestError, RunDirectoryError, UnknownNameError
-from anmok.selection import trial
+from anmok.selection import material
 from anmok.selection.crew import Briefing, Crew, Tools
 from anmok.selection.material import open_material
 from anmok.selection.run_directory import RunDirectory
@@ -50,7 +50,7 @@ def few() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "hire", lambda workers, briefing, most, note: Alone(briefing, most))
         # The shape checks hide from `inference_mode` that it decorates a generator.
-        patch.setattr(trial, "probabilities", torch.no_grad()(trial.probabilities))
+        patch.setattr(material, "probabilities", torch.no_grad()(material.probabilities))
         patch.setattr(grid, "STEPS", Scaling(depth=0.5, width=0.2, resolution=0.2))
         patch.setattr(grid, "_MOST", 1)
         yield

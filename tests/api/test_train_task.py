@@ -21,7 +21,7 @@ from anmok.selection.run_directory import RunDirectory
 from anmok.serving import TaskNetwork
 
 WORDS = {"good": ("fine", "lovely", "bright", "warm"), "bad": ("dull", "grim", "cold", "stale")}
-QUICK = {"epochs": "3", "evaluations": "3", "batch_size": "16", "learning_rate": "0.02"}
+QUICK = {"epochs": "8", "evaluations": "4", "batch_size": "16", "learning_rate": "0.02"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_it_is_trained_tested_saved_and_answers(result: Trained) -> None:
 def test_whatever_was_found_out_is_a_row(result: Trained) -> None:
     rows = RunDirectory(result.path).measurements.rows()
     epochs = [row for row in rows if row.metric == "train_loss"]
-    assert [row.conditions["epoch"] for row in epochs] == [1, 2, 3]
+    assert [row.conditions["epoch"] for row in epochs] == [*range(1, 9)]
     assert {"train_seconds", "select_score", "test_accuracy", "test_macro_f1", "finding"} <= {
         row.metric for row in rows
     }
@@ -99,7 +99,9 @@ def test_the_verbs_print_what_they_found(result: Trained, texts: Path, capsys: p
 
 
 def test_killed_in_the_middle_it_comes_to_the_same_weights(texts: Path, tmp_path: Path) -> None:
-    options = [f"{name}={value}" for name, value in (QUICK | {"epochs": "60", "patience": "60"}).items()]
+    options = [
+        f"{name}={value}" for name, value in (QUICK | {"epochs": "60", "evaluations": "60", "patience": "60"}).items()
+    ]
     command = [sys.executable, "-m", "anmok", "train", "dan_nano", str(texts), "--set", *options, "--out"]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     process = subprocess.Popen([*command, str(tmp_path / "cut")], stdout=subprocess.DEVNULL)

@@ -13,7 +13,7 @@ import torch
 import crew_jobs
 from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurements
-from anmok.selection import trial as trials
+from anmok.selection import material
 from anmok.selection.crew import Crew
 from anmok.selection.decide import decide
 from anmok.selection.executor import Briefing, Ended, Executor
@@ -51,7 +51,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Measurements:
     executor = Executor(Briefing(run.root, 16, CLASSES))
     with pytest.MonkeyPatch.context() as patch:
         # The shape checks hide from `inference_mode` that it decorates a generator.
-        patch.setattr(trials, "probabilities", torch.no_grad()(trials.probabilities))
+        patch.setattr(material, "probabilities", torch.no_grad()(material.probabilities))
         for task in FIXED:
             *_, ended = executor.work(train_and_judge, task)
             assert isinstance(ended, Ended)

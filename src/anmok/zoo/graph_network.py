@@ -159,5 +159,5 @@ ARCHITECTURE = Architecture(
         "updates all edges and one all nodes, so what is learnt of some holds for any others, in any order and number."
     ),
     presets={"graph_network": GraphNetworkSpec()},
-    ours={"graph_network_nano": GraphNetworkSpec(width=32, rounds=3, to_graph=Aggregation.MEAN)},
+    ours={"graph_network_nano": GraphNetworkSpec(width=32, depth=1, rounds=3, to_graph=Aggregation.MEAN)},
 )
