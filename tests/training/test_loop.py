@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from anmok.data import Batch, Batches, Order
-from anmok.errors import TrainingError
+from anmok.errors import RequestError, TrainingError
 from anmok.training import image_classification, loop
 from anmok.training.image_classification import ImageClassification
 from anmok.training.loop import EpochProgress, Fit, fit
@@ -159,3 +159,9 @@ def test_the_epoch_order_is_asked_for_by_number() -> None:
     train = Listening(data.pixels, data.labels, Order(np.arange(96), batch_size=16, seed=0))
     fit(job(train=train, recipe=RECIPE))
     assert asked == [0, 1, 2, 3]
+
+
+def test_what_only_masks_have_is_refused() -> None:
+    message = r"^The recipe's border_weight has no effect on classification: got 10\. Leave it out\.$"
+    with pytest.raises(RequestError, match=message):
+        job(recipe=replace(RECIPE, border_weight=10.0))

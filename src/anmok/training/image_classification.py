@@ -57,6 +57,11 @@ class ImageClassification:
         """Raise `RequestError` where the recipe asks for what is not here, or not for what is."""
         recipe = job.recipe
         self._losses(job)
+        if recipe.border_weight:
+            raise RequestError(
+                f"The recipe's border_weight has no effect on classification: got {recipe.border_weight:g}. "
+                "Leave it out."
+            )
         if (recipe.mixup or recipe.cutmix) and self.num_classes is None:
             raise RequestError("A recipe that mixes images needs the number of classes: got num_classes=None.")
         if (recipe.distillation is not Distillation.NONE) != (self.teacher is not None):
