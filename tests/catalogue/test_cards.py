@@ -23,8 +23,7 @@ def test_parameters_equal_the_published_count(name):
     row, preset = read_published()[name], require_network(name)
     with torch.device("meta"):
         found = card(name)
-        pooled = {"pooled": False} if "in_features" in found.sizes else {}
-        model = preset.architecture.model(preset.spec, **found.sizes, **pooled)
+        model = preset.architecture.model(preset.spec, **found.sizes)
     assert sum(p.numel() for p in model.parameters()) == found.params == row["params"]
     assert set(row) <= {"params", *found.sizes, "macs", "results", "notes"}
 

@@ -40,7 +40,7 @@ class GraphClassifier(nn.Module, ABC):
 
     @abstractmethod
     def __init__(
-        self, spec: GraphSpec, *, in_features: int, num_classes: int, pooled: bool, edge_features: int = 0
+        self, spec: GraphSpec, *, in_features: int, num_classes: int, pooled: bool = False, edge_features: int = 0
     ) -> None:
         super().__init__()
         if min(in_features, num_classes) < 1 or edge_features < 0:

@@ -10,6 +10,7 @@ from anmok.catalogue.names import list_models as list_models
 from anmok.catalogue.names import require_model as require_model
 from anmok.catalogue.names import require_network as require_network
 from anmok.catalogue.names import split_tag as split_tag
+from anmok.catalogue.networks import create_network as create_network
 from anmok.catalogue.public import PublicWeights as PublicWeights
 from anmok.catalogue.pyramids import create_pyramid as create_pyramid
 from anmok.catalogue.scaling import scale as scale

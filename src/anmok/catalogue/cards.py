@@ -6,6 +6,7 @@ from typing import Any
 
 from anmok.backbone import ImageSizes, Kind, Paper, Spec, Task
 from anmok.catalogue.names import Preset, children, parents, require_network, split_tag
+from anmok.catalogue.networks import create_network
 from anmok.catalogue.public import PublicWeights, find_public, read_public
 from anmok.catalogue.published import read_families, read_published
 
@@ -60,8 +61,9 @@ def card(name: str) -> Card:
     preset = require_network(name)
     architecture = preset.architecture
     row = read_published().get(name, {})
-    sizes = sizes_of(preset, row)
-    params = row["params"] if "params" in row else _count_params(preset, sizes)
+    sizes = _sizes_of(preset, row)
+    # Those that are counted are small, and so not on the meta device, whose first random number takes seconds.
+    params = row["params"] if "params" in row else sum(p.numel() for p in create_network(name, sizes).parameters())
     spec = preset.spec if isinstance(preset.spec, Spec) else None
     return Card(
         name=name,
@@ -95,9 +97,8 @@ def _sentence(preset: Preset[Any], params: int) -> str:
     )
 
 
-def sizes_of(preset: Preset[Any], row: Mapping[str, Any]) -> dict[str, int]:
+def _sizes_of(preset: Preset[Any], row: Mapping[str, Any]) -> dict[str, int]:
     """What a network is built with beside its spec where nobody says other: as its parameters were counted."""
-    ours = preset.is_ours
     match preset.architecture.tasks[0]:
         case Task.TEXT_CLASSIFICATION:
             usual = {"vocabulary": 10_000, "num_classes": 2}
@@ -106,12 +107,5 @@ def sizes_of(preset: Preset[Any], row: Mapping[str, Any]) -> dict[str, int]:
         case Task.NODE_CLASSIFICATION:
             usual = {"in_features": 16, "num_classes": 2}
         case _:
-            usual = {"num_classes": 10 if ours else 1000}
+            usual = {"num_classes": 10 if preset.is_ours else 1000}
     return {name: row.get(name, size) for name, size in usual.items()}
-
-
-def _count_params(preset: Preset[Any], sizes: Mapping[str, int]) -> int:
-    # Small, and so not on the meta device, whose first random number takes seconds.
-    pooled = {"pooled": False} if "in_features" in sizes else {}
-    model = preset.architecture.model(preset.spec, **sizes, **pooled)
-    return sum(p.numel() for p in model.parameters())

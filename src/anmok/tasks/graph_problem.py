@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import nn
 
 from anmok.backbone import GraphClassifier
-from anmok.catalogue.names import require_network
+from anmok.catalogue import create_network
 from anmok.data import BatchSource, Finding, Order, Split
 from anmok.data.atomic import written_whole
 from anmok.data.graph_audit import alike_graphs, find_in_graphs, split_graphs
@@ -41,7 +41,7 @@ class GraphProblem(Problem):
         edges = Scaling(**config["edge_scaling"])(data.links.features) if data.edge_features else None
         self._store = GraphStore(data, nodes, edges)
         self._labels = _numbers(data, config["classes"])
-        learned = self._labels[self._rows("train")]
+        learned = self._labels[self.rows("train")]
         self.training_task = GraphTraining(learned, len(config["classes"]), data.pooled)
 
     def findings(self) -> Sequence[Finding]:
@@ -54,12 +54,12 @@ class GraphProblem(Problem):
 
     def batches(self, *splits: Split, recipe: Recipe, seed: int | None) -> BatchSource:
         """Graphs in an order that the seed shuffles; for the answers of nodes, all at once."""
-        return self._source(self._rows(*splits), recipe.batch_size, seed)
+        return self._source(self.rows(*splits), recipe.batch_size, seed)
 
     def test(self, network: nn.Module, split: Split | None, device: torch.device) -> Tested:
         """Accuracy with its interval, macro-F1, who is taken for whom, and the worst mistakes."""
         unit = self.training_task.unit
-        rows = self._rows(split) if split else np.flatnonzero(self._labels >= 0)
+        rows = self.rows(split) if split else np.flatnonzero(self._labels >= 0)
         if not len(rows):
             raise DataError(f"There are no {split or 'labelled'} {unit} in '{self.name}'. Name another split, or none.")
         found = probabilities(network, self._source(rows, _BATCH, None), device)
@@ -79,9 +79,6 @@ class GraphProblem(Problem):
         if self._data.pooled:
             return ManyGraphs(self._store, self._labels, Order(rows, batch_size=batch_size, seed=seed))
         return WholeGraphs(self._store.take(np.arange(self._store.number)), self._labels, rows)
-
-    def _rows(self, *splits: Split) -> Int[np.ndarray, " n"]:
-        return np.flatnonzero(self.splits["split"].is_in(splits).fill_null(value=False).to_numpy())
 
     def _names(self, rows: Int[np.ndarray, " b"]) -> list[str]:
         names = [name for name in ("graph", "node") if name in self.splits.columns]
@@ -128,15 +125,13 @@ def build_graph_network(
     """A preset for the features and classes."""
     if pretrained:
         raise RequestError(f"There are no public weights of '{name}': got pretrained={pretrained}. Leave it out.")
-    preset = require_network(name)
-    spec = preset.spec if recipe.drop_rate is None else replace(preset.spec, drop_rate=recipe.drop_rate)
-    network: GraphClassifier = preset.architecture.model(
-        spec,
-        in_features=len(config["features"]),
-        num_classes=len(config["classes"]),
-        pooled=pooled,
-        edge_features=len(config["edge_features"]),
-    )
+    sizes = {
+        "in_features": len(config["features"]),
+        "num_classes": len(config["classes"]),
+        "pooled": pooled,
+        "edge_features": len(config["edge_features"]),
+    }
+    network: GraphClassifier = create_network(name, sizes, drop_rate=recipe.drop_rate)
     return network
 
 

@@ -6,29 +6,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok.backbone import Task
 from anmok.data import WHOLE, BatchSource, Part
 from anmok.errors import RequestError
+from anmok.shapes import Labels, Logits
 from anmok.tasks.graph_batches import GraphExamples
 from anmok.tasks.idle import refuse_idle
+from anmok.tasks.label_training import SETTINGS, LabelTraining
 from anmok.training.choices import ClassBalance
-from anmok.training.device import autocast, resolve
-from anmok.training.distributed import summed, this_part
+from anmok.training.distributed import this_part
 from anmok.training.job import Fit
-from anmok.training.losses import Losses, class_weights
-from anmok.training.recipe import Precision, Recipe
+from anmok.training.recipe import Recipe
 from anmok.training.task import Moment
 
 
 @dataclass(frozen=True)
-class GraphTraining:
-    """Cross-entropy of the labels of nodes, or of graphs where they are `pooled`; accuracy on the select split."""
+class GraphTraining(LabelTraining):
+    """The class of each node, or of each graph where they are `pooled`."""
 
-    labels: Int[np.ndarray, " n"]  # that are learned, for recipes that balance the classes
-    num_classes: int
     pooled: bool
 
     @property
@@ -45,7 +43,7 @@ class GraphTraining:
         """Raise `RequestError` for settings without effect."""
         recipe = job.recipe
         task = Task.GRAPH_CLASSIFICATION if self.pooled else Task.NODE_CLASSIFICATION
-        refuse_idle(recipe, task, ("loss", "label_smoothing", "class_balance"))
+        refuse_idle(recipe, task, SETTINGS)
         if recipe.class_balance is ClassBalance.SAMPLING:
             raise RequestError(
                 f"Each of the {self.unit} is seen once an epoch: got class_balance='sampling'. Set it to 'loss', or "
@@ -62,21 +60,12 @@ class GraphTraining:
 
     def loss(self, network: Callable[..., list[Tensor]], examples: GraphExamples, job: Fit) -> Tensor:
         """The sum over nodes or graphs with a label."""
-        balanced = job.recipe.class_balance is ClassBalance.LOSS
-        weights = class_weights(self.labels, self.num_classes).to(job.device) if balanced else None
-        logits = [_asked(each, examples).float() for each in network(examples.graphs)]
-        return Losses(job.recipe, distilled=False, class_weights=weights)(logits, examples.labels, None)
+        return self.losses((_asked(each, examples) for each in network(examples.graphs)), examples.labels, job)
 
-    def score(self, network: nn.Module, source: BatchSource, device: torch.device) -> float:
-        """Accuracy, in [0, 1]; in the precision that trains."""
-        hits = total = 0
-        network.eval()
+    def answers(self, network: nn.Module, source: BatchSource, device: torch.device) -> Iterator[tuple[Logits, Labels]]:
+        """Of each batch."""
         for examples in _examples(source, device, this_part()):
-            with torch.inference_mode(), autocast(resolve(Precision.AUTO, device), device):
-                hits += int((_asked(network(examples.graphs), examples).argmax(1) == examples.labels).sum())
-            total += examples.weight
-        hits, total = summed(torch.tensor([hits, total], device=device)).tolist()
-        return hits / total
+            yield _asked(network(examples.graphs), examples), examples.labels
 
 
 @torch.inference_mode()

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 import torch
+from jaxtyping import Int
 from torch import nn
 
 from anmok import backbone
@@ -38,6 +40,10 @@ class Problem(ABC):
     name: str  # of the data
     splits: pl.DataFrame
     training_task: TrainingTask
+
+    def rows(self, *splits: Split) -> Int[np.ndarray, " n"]:
+        """Which rows of `splits` belong to any of some splits."""
+        return np.flatnonzero(self.splits["split"].is_in(splits).fill_null(value=False).to_numpy())
 
     @abstractmethod
     def findings(self) -> Sequence[Finding]:

@@ -1,20 +1,20 @@
 """One class for a text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from anmok import backbone
 from anmok.backbone import TextClassifier
 from anmok.backbone.sequence import END, UNKNOWN
-from anmok.catalogue.names import require_network
+from anmok.catalogue import create_network
 from anmok.catalogue.word_vectors import load_word_vectors
 from anmok.data import BatchSource, Finding, Split
 from anmok.data.parallel_text import read_lines
@@ -22,16 +22,15 @@ from anmok.data.text_batches import TextBatch, TextBatches, padded
 from anmok.data.texts import TextData, audit_texts, find_in_texts, load_texts, split_texts
 from anmok.data.vocabulary import Vocabulary
 from anmok.errors import DataError, RequestError
-from anmok.shapes import Labels, TokenIds
+from anmok.shapes import Labels, Logits, TokenIds
 from anmok.tasks.idle import refuse_idle
+from anmok.tasks.label_training import SETTINGS, LabelTraining
 from anmok.tasks.task import Answer, Problem, Task, Tested
 from anmok.tasks.text_scores import tested
 from anmok.training.choices import ClassBalance
-from anmok.training.device import autocast, resolve
-from anmok.training.distributed import summed, this_part
+from anmok.training.distributed import this_part
 from anmok.training.job import Fit
-from anmok.training.losses import Losses, class_weights
-from anmok.training.recipe import Precision, Recipe
+from anmok.training.recipe import Recipe
 from anmok.training.task import Moment
 
 LONGEST = 500  # words of a text that are read
@@ -64,18 +63,15 @@ class TextExamples:
 
 
 @dataclass(frozen=True)
-class TextTraining:
-    """Cross-entropy of the labels; accuracy on the select split."""
-
-    labels: Int[np.ndarray, " n"]  # that are learned, for recipes that balance the classes
-    num_classes: int
+class TextTraining(LabelTraining):
+    """The class of each text."""
 
     unit = "texts"
     measure = "{:.1%} of the select texts right"
 
     def check(self, job: Fit) -> None:
         """Raise `RequestError` for settings without effect, and for a network that lacks its word vectors."""
-        refuse_idle(job.recipe, backbone.Task.TEXT_CLASSIFICATION, ("loss", "label_smoothing", "class_balance"))
+        refuse_idle(job.recipe, backbone.Task.TEXT_CLASSIFICATION, SETTINGS)
         if job.recipe.class_balance is ClassBalance.SAMPLING:
             raise RequestError(
                 "Texts of a batch are chosen by length: got class_balance='sampling'. "
@@ -96,22 +92,12 @@ class TextTraining:
 
     def loss(self, network: Callable[..., list[Tensor]], examples: TextExamples, job: Fit) -> Tensor:
         """The sum over texts."""
-        balanced = job.recipe.class_balance is ClassBalance.LOSS
-        weights = class_weights(self.labels, self.num_classes).to(job.device) if balanced else None
-        answers = [logits.float() for logits in network(examples.tokens)]
-        return Losses(job.recipe, distilled=False, class_weights=weights)(answers, examples.labels, None)
+        return self.losses(network(examples.tokens), examples.labels, job)
 
-    def score(self, network: nn.Module, source: BatchSource, device: torch.device) -> float:
-        """Accuracy, in [0, 1]; in the precision that trains."""
-        hits = total = 0
-        network.eval()
+    def answers(self, network: nn.Module, source: BatchSource, device: torch.device) -> Iterator[tuple[Logits, Labels]]:
+        """Of each batch."""
         for tokens, labels, _ in source.epoch(0, part=this_part()):
-            with torch.inference_mode(), autocast(resolve(Precision.AUTO, device), device):
-                answered = network(tokens.to(device)).argmax(1).cpu()
-            hits += int((answered == labels).sum())
-            total += len(answered)
-        hits, total = summed(torch.tensor([hits, total], device=device)).tolist()
-        return hits / total
+            yield network(tokens.to(device)), labels.to(device)
 
 
 class TextClassification(Problem):
@@ -123,7 +109,7 @@ class TextClassification(Problem):
         self.splits = data.samples.select("id", "path", "split").with_columns(label=pl.Series(names))
         self._texts = vocabulary.encode(data.samples["text"].to_list(), longest=LONGEST)
         self._labels = data.samples["label"].to_numpy()
-        self.training_task = TextTraining(self._labels[self._rows("train")], len(data.classes))
+        self.training_task = TextTraining(self._labels[self.rows("train")], len(data.classes))
 
     def findings(self) -> Sequence[Finding]:
         """Those of the audit, and what of the texts is not read."""
@@ -135,12 +121,12 @@ class TextClassification(Problem):
 
     def batches(self, *splits: Split, recipe: Recipe, seed: int | None) -> BatchSource:
         """Texts of similar length together."""
-        rows = self._rows(*splits)
+        rows = self.rows(*splits)
         return TextBatches(self._texts, self._labels, rows, batch_size=recipe.batch_size, seed=seed)
 
     def test(self, network: nn.Module, split: Split | None, device: torch.device) -> Tested:
         """Accuracy with its interval, macro-F1, who is taken for whom, and the worst mistakes."""
-        rows = self._rows(split) if split else np.arange(len(self._labels))
+        rows = self.rows(split) if split else np.arange(len(self._labels))
         if not len(rows):
             raise DataError(f"There are no {split} texts in '{self.name}'. Name another split, or none.")
         source = TextBatches(self._texts, self._labels, rows, batch_size=_BATCH, seed=None)
@@ -151,9 +137,6 @@ class TextClassification(Problem):
         rows = np.concatenate(order)
         texts, classes = self._data.samples["text"].gather(rows).to_list(), self._data.classes
         return tested(texts, self._labels[rows], np.concatenate(parts), classes)
-
-    def _rows(self, *splits: Split) -> Int[np.ndarray, " n"]:
-        return np.flatnonzero(self.splits["split"].is_in(splits).fill_null(value=False).to_numpy())
 
 
 def open_texts(path: Path, seed: int) -> TextClassification:
@@ -187,12 +170,9 @@ def build_text_network(
     """A preset for the vocabulary; `pretrained` names a file of word vectors."""
     if pretrained is True:
         raise RequestError(f"There are no public weights of '{name}'. Name a file of word vectors, or leave it out.")
-    preset = require_network(name)
-    spec = preset.spec if recipe.drop_rate is None else replace(preset.spec, drop_rate=recipe.drop_rate)
     vocabulary = Vocabulary.from_json(config["vocabulary"])
-    network: TextClassifier = preset.architecture.model(
-        spec, vocabulary=len(vocabulary), num_classes=len(config["classes"])
-    )
+    sizes = {"vocabulary": len(vocabulary), "num_classes": len(config["classes"])}
+    network: TextClassifier = create_network(name, sizes, drop_rate=recipe.drop_rate)
     if pretrained:
         load_word_vectors(network, Path(pretrained), vocabulary.words)
     return network

@@ -1,7 +1,6 @@
 """A text for a text."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from torch import nn
 from anmok import backbone
 from anmok.backbone import Translator
 from anmok.backbone.sequence import END
-from anmok.catalogue.names import require_network
+from anmok.catalogue import create_network
 from anmok.data import BatchSource, Finding, Split
 from anmok.data.parallel_audit import audit_pairs, find_in_pairs, split_pairs
 from anmok.data.parallel_text import load_parallel_text, read_lines
@@ -59,21 +58,21 @@ class Translation(Problem):
 
     def batches(self, *splits: Split, recipe: Recipe, seed: int | None) -> BatchSource:
         """Pairs of similar length together."""
-        rows = self._rows(*splits)
+        rows = self.rows(*splits)
         if seed is not None:
             rows = rows[self._lengths()[rows] <= LONGEST]
         return PairBatches(self._sources, self._targets, rows, batch_size=recipe.batch_size, seed=seed)
 
     def test(self, network: nn.Module, split: Split | None, device: torch.device) -> Tested:
         """BLEU and chrF with their intervals, BLEU by the length of the source, alignments, and some translations."""
-        rows = self._rows(split) if split else np.arange(len(self.splits))
+        rows = self.rows(split) if split else np.arange(len(self.splits))
         drawn = sorted(rows.tolist(), key=lambda row: abs(len(self._sources[row]) - _FITTING))[:_DRAWN]
         pictures = [self.alignment(network, row, device) for row in drawn]
         return tested(self.translations(network, split, device), [picture for picture in pictures if picture])
 
     def translations(self, network: nn.Module, split: Split | None, device: torch.device) -> Translations:
         """What the network makes of every source of a split, or of all."""
-        rows = self._rows(split) if split else np.arange(len(self.splits))
+        rows = self.rows(split) if split else np.arange(len(self.splits))
         if not len(rows):
             raise DataError(f"There are no {split} pairs in '{self.name}'. Name another split, or none.")
         found = _translated(network, [self._sources[row] for row in rows.tolist()], device)
@@ -99,9 +98,6 @@ class Translation(Problem):
     def _lengths(self) -> Int[np.ndarray, " n"]:
         pairs = zip(self._sources, self._targets, strict=True)
         return np.array([max(len(source), len(target)) for source, target in pairs], dtype=np.int64)
-
-    def _rows(self, *splits: Split) -> Int[np.ndarray, " n"]:
-        return np.flatnonzero(self.splits["split"].is_in(splits).fill_null(value=False).to_numpy())
 
 
 def open_pairs(path: Path, seed: int) -> Translation:
@@ -131,10 +127,9 @@ def build_translator(
     """A preset for the vocabulary."""
     if pretrained:
         raise RequestError(f"There are no weights of '{name}' to start from. Leave pretrained out.")
-    preset = require_network(name)
-    spec = preset.spec if recipe.drop_rate is None else replace(preset.spec, drop_rate=recipe.drop_rate)
     size = len(Subwords.from_config(config["subwords"]))
-    network: Translator = preset.architecture.model(spec, source_vocabulary=size, target_vocabulary=size)
+    sizes = {"source_vocabulary": size, "target_vocabulary": size}
+    network: Translator = create_network(name, sizes, drop_rate=recipe.drop_rate)
     return network
 
 

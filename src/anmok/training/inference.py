@@ -1,6 +1,6 @@
 """What a network answers for a split."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anmok.data import BatchSource, Variation, vary
-from anmok.shapes import Images, Logits
+from anmok.shapes import Images, Labels, Logits
 from anmok.training.device import autocast, resolve
 from anmok.training.distributed import agree_on_buffers, gathered, summed, this_part
 from anmok.training.recipe import Precision
@@ -18,8 +18,13 @@ VIEWS = (1, 2, 6)  # of an image, that an answer can be the mean over
 
 def share_correct(network: nn.Module, batches: BatchSource, device: torch.device) -> float:
     """Accuracy on a split, in [0, 1]; in the precision that trains. Every image counts once, whoever looks at it."""
+    return share_right(_answers(network, batches, device, resolve(Precision.AUTO, device)), device)
+
+
+def share_right(answers: Iterable[tuple[Logits, Labels]], device: torch.device) -> float:
+    """The same of logits and labels, batch after batch, wherever they come from; over all processes."""
     hits = total = 0
-    for logits, labels in _answers(network, batches, device, resolve(Precision.AUTO, device)):
+    for logits, labels in answers:
         hits += int((logits.argmax(1) == labels).sum())
         total += len(labels)
     hits, total = summed(torch.tensor([hits, total], device=device)).tolist()

@@ -55,7 +55,7 @@ class Gcn(GraphClassifier):
     """Graph convolutions, all but the last of them rectified."""
 
     def __init__(
-        self, spec: GcnSpec, *, in_features: int, num_classes: int, pooled: bool, edge_features: int = 0
+        self, spec: GcnSpec, *, in_features: int, num_classes: int, pooled: bool = False, edge_features: int = 0
     ) -> None:
         super().__init__(
             spec, in_features=in_features, num_classes=num_classes, pooled=pooled, edge_features=edge_features

@@ -106,7 +106,13 @@ class GraphNetwork(GraphClassifier):
     """Encode each attribute alone, apply the core in rounds, decode what is asked for."""
 
     def __init__(
-        self, spec: GraphNetworkSpec, *, in_features: int, num_classes: int, pooled: bool, edge_features: int = 0
+        self,
+        spec: GraphNetworkSpec,
+        *,
+        in_features: int,
+        num_classes: int,
+        pooled: bool = False,
+        edge_features: int = 0,
     ) -> None:
         super().__init__(
             spec, in_features=in_features, num_classes=num_classes, pooled=pooled, edge_features=edge_features

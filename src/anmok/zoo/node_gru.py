@@ -34,7 +34,7 @@ class NodeGru(GraphClassifier):
     """One recurrent layer over the nodes of each graph."""
 
     def __init__(
-        self, spec: NodeGruSpec, *, in_features: int, num_classes: int, pooled: bool, edge_features: int = 0
+        self, spec: NodeGruSpec, *, in_features: int, num_classes: int, pooled: bool = False, edge_features: int = 0
     ) -> None:
         super().__init__(
             spec, in_features=in_features, num_classes=num_classes, pooled=pooled, edge_features=edge_features

@@ -35,7 +35,7 @@ class NodeMlp(GraphClassifier):
     """phi of every node; of a graph, rho of their sum."""
 
     def __init__(
-        self, spec: NodeMlpSpec, *, in_features: int, num_classes: int, pooled: bool, edge_features: int = 0
+        self, spec: NodeMlpSpec, *, in_features: int, num_classes: int, pooled: bool = False, edge_features: int = 0
     ) -> None:
         super().__init__(
             spec, in_features=in_features, num_classes=num_classes, pooled=pooled, edge_features=edge_features
