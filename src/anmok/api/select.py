@@ -99,7 +99,8 @@ def select(  # noqa: PLR0913 - one argument for each option of the command
     "ray". With `pretrained`, models start from public weights or those in the folder `weights`. `objective` is
     "accuracy", "balanced-accuracy", "macro-f1" or "top5", or what errors cost by the CSV file `costs`; `prefer` decides
     among tied models: "latency", "params", "memory", "training" or "energy". The run lies in `out`, by default
-    runs/<name of the data>; the same call resumes it. Raises an `AnmokError` whose message says what to do.
+    runs/<name of the data>; the same call, perhaps with other workers, resumes it.
+    Raises an `AnmokError` whose message says what to do.
     """
     who_trains = Workers(engine=engine, count=workers)
     images = _images(data, task, observer or Silent())
@@ -156,6 +157,7 @@ def read_selection(path: str | Path) -> Selection:
 
 def report(path: str | Path) -> Path:
     """Write the report of a run directory anew, of a selection or of a training."""
-    if is_training(Path(path)):
-        return write_task_report(RunDirectory(Path(path)))
+    run = RunDirectory(Path(path))
+    if is_training(run):
+        return write_task_report(run)
     return write_report(RunDirectory.existing(Path(path)))

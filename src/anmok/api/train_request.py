@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from anmok.selection.request import read_settings, write_settings
+from anmok.selection.run_directory import TRAINING
 from anmok.training.recipe import Recipe
 
 
@@ -12,7 +13,7 @@ from anmok.training.recipe import Recipe
 class TrainRequest:
     """A training as the user put it."""
 
-    FILE: ClassVar[str] = "train.toml"
+    FILE: ClassVar[str] = TRAINING
 
     model: str
     data: str

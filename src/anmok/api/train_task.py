@@ -5,17 +5,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
 
 from anmok.api.train_job import TrainJob
 from anmok.backbone import Task
 from anmok.data import Split
-from anmok.data.atomic import written_whole
-from anmok.errors import RunDirectoryError
+from anmok.data.imagedata import SPLITS
 from anmok.evaluation.measurements import Measurement
 from anmok.report import write_task_report
 from anmok.report.task_page import SELECT_SCORE, TRAIN_LOSS, TRAIN_SECONDS
+from anmok.selection.prepare import finding_rows
 from anmok.tasks import Problem, Tested, find_task
 from anmok.tasks.section import write_sections
 from anmok.tasks.trained import TaskNetwork
@@ -46,16 +45,10 @@ def _open(job: TrainJob, task: Task, data: Path) -> Problem:
         return problem
     for finding in problem.findings():
         job.observer.note(f"{finding.severity}: {finding.text}")
-    splits = job.run.splits
-    if not splits.exists():
-        job.run.measurements.append(_data_rows(problem))
-        with written_whole(splits) as partial:
-            problem.splits.write_parquet(partial)
-    elif not pl.read_parquet(splits).equals(problem.splits):
-        raise RunDirectoryError(
-            f"The data in '{data}' has changed since '{job.run.root}' was begun. "
-            "Put it back to resume, or choose another --out."
-        )
+    job.run.keep_splits(problem.splits, data)
+    table = job.run.measurements
+    if not table.rows(subject="data"):
+        table.append([*_split_rows(problem), *finding_rows(problem.findings())])
     return problem
 
 
@@ -116,11 +109,6 @@ def _keep(
     TaskNetwork(task=task, model=request.model, config=config, network=training.network, facts=facts).save(run.best)
 
 
-def _data_rows(problem: Problem) -> list[Measurement]:
-    counts = dict(problem.splits["split"].drop_nulls().value_counts().iter_rows())
-    rows = [Measurement(subject="data", metric=f"{split}_examples", value=n) for split, n in sorted(counts.items())]
-    rows += [
-        Measurement(subject="data", metric="finding", value=1.0, note=f.text, conditions={"severity": f.severity})
-        for f in problem.findings()
-    ]
-    return rows
+def _split_rows(problem: Problem) -> list[Measurement]:
+    counts = {split: len(problem.rows(split)) for split in SPLITS}
+    return [Measurement(subject="data", metric=f"{split}_examples", value=n) for split, n in counts.items()]

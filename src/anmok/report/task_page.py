@@ -21,7 +21,6 @@ from anmok.selection.run_directory import RunDirectory
 from anmok.tasks.section import read_sections
 
 TRAIN_LOSS, SELECT_SCORE, TRAIN_SECONDS = "train_loss", "select_score", "train_seconds"
-FILE = "train.toml"  # where the request of a training is written down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +32,9 @@ class Figure:
     detail: str
 
 
-def is_training(root: Path) -> bool:
-    """Whether a run directory holds a training of one network of a task."""
-    return (root / FILE).is_file() and "task" in tomllib.loads((root / FILE).read_text(encoding="utf-8"))
+def is_training(run: RunDirectory) -> bool:
+    """Whether a run directory holds a training of one network for a task."""
+    return run.training.is_file() and "task" in _request(run)
 
 
 def write_task_report(run: RunDirectory) -> Path:
@@ -49,7 +48,7 @@ def write_task_report(run: RunDirectory) -> Path:
 
 
 def _render(run: RunDirectory) -> str:
-    request = tomllib.loads((run.root / FILE).read_text(encoding="utf-8"))
+    request = _request(run)
     rows = run.measurements.rows()
     own = [row for row in rows if row.subject == request["model"]]
     tested = [row for row in own if row.metric not in (TRAIN_LOSS, SELECT_SCORE, TRAIN_SECONDS)]
@@ -74,6 +73,10 @@ def _render(run: RunDirectory) -> str:
         rows=rows,
         measured=(frame["created"].min(), frame["created"].max()),
     )
+
+
+def _request(run: RunDirectory) -> dict[str, Any]:
+    return tomllib.loads(run.training.read_text(encoding="utf-8"))
 
 
 def _figure(row: Measurement) -> Figure:

@@ -26,7 +26,6 @@ class Briefing(NamedTuple):
     image_size: int
     classes: tuple[str, ...]
     masks: Path | None = None  # where the images lie, if their pixels have classes
-    seed: int = 0  # of their splits
 
 
 class Tools(NamedTuple):
@@ -73,7 +72,7 @@ class Executor:
 
     @cached_property
     def _tools(self) -> Tools:
-        root, image_size, classes, masks, seed = self._briefing
+        root, image_size, classes, masks = self._briefing
         if not root.exists():
             raise RunDirectoryError(
                 f"A worker on '{platform.node()}' does not see '{root}'. "
@@ -81,6 +80,6 @@ class Executor:
             )
         run = RunDirectory(root)
         material: AnyMaterial = (
-            open_segment_material(masks, image_size, seed) if masks else open_material(run, image_size, classes)
+            open_segment_material(run, image_size, masks) if masks else open_material(run, image_size, classes)
         )
         return Tools(run, material, default_device(), lambda _: None)

@@ -57,7 +57,8 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
         on_epoch=tools.watch,
     )
     result = fit(job)
-    outcome = replace(material.judge(classifier, final.model, "test", device), conditions=final.conditions)
+    answers, found = material.test(classifier, final.model, device)
+    outcome = replace(answers, conditions=final.conditions)
     share = estimate(outcome.correct)
     weights = run.measurements.rows(metric=WEIGHTS, subject=final.model)
     facts = {
@@ -70,7 +71,7 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
         "seed": final.seed,
         "pretrained": weights[-1].note if weights else "no",
     }
-    further = material.save(classifier, final.model, run.best, facts)
+    material.save(classifier, final.model, run.best, facts, found)
     conditions = final.conditions | {"images": len(rows)}
     tested = Measurement(
         subject=final.model, metric=TEST_ACCURACY, value=share.value, unit="share", low=share.low, high=share.high,
@@ -79,5 +80,5 @@ def train_final(tools: Tools, final: FinalTraining) -> FinalRecord:
     trained = Measurement(
         subject=final.model, metric=SECONDS, value=result.seconds, unit="s", seed=final.seed, conditions=conditions
     )
-    also = (replace(row, seed=final.seed, conditions=conditions) for row in further)
+    also = (replace(row, subject=final.model, seed=final.seed, conditions=conditions) for row in found.rows)
     return FinalRecord(rows=(trained, *also, tested), outcomes=(outcome,))

@@ -17,6 +17,7 @@ from anmok.catalogue.scaling import UNSCALED
 from anmok.data import Batches, Order, ResizedCrop, channel_statistics, nested_fraction, read_pixels, read_splits
 from anmok.evaluation.measurements import Outcome
 from anmok.selection.run_directory import RunDirectory
+from anmok.tasks import Tested
 from anmok.training.classifier import ClassifierConfig, ImageClassifier, save_classifier
 from anmok.training.head_start import fit_head
 from anmok.training.image_classification import ImageClassification
@@ -106,10 +107,13 @@ class Material:
         answers = probabilities(network, self.evaluation(self.rows(split)), device)
         return self.outcome(model, split, answers)
 
-    def save(self, network: nn.Module, model: str, directory: Path, facts: dict[str, object]) -> tuple[()]:
+    def test(self, network: nn.Module, model: str, device: torch.device) -> tuple[Outcome, Tested]:
+        """The same of the test split; the answers say all."""
+        return self.judge(network, model, "test", device), Tested(())
+
+    def save(self, network: nn.Module, model: str, directory: Path, facts: dict[str, object], tested: Tested) -> None:
         """Write a trained network to where `anmok.load` finds it."""
         save_classifier(cast(ImageClassifier, network.cpu()), directory, facts)
-        return ()
 
     def outcome(self, model: str, split: str, probabilities: Float[np.ndarray, "n k"]) -> Outcome:
         """Answers for a split that were given elsewhere, likewise."""

@@ -19,12 +19,12 @@ from anmok.data import (
     write_splits,
 )
 from anmok.data.imagedata import SPLITS
-from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurement
 from anmok.selection.campaign import Campaign
 from anmok.selection.material import Material, open_material
 from anmok.selection.objectives import request_rows
-from anmok.selection.segment_material import SegmentMaterial, open_segment_material
+from anmok.selection.segment_material import SegmentMaterial
+from anmok.tasks.segmentation import open_masks
 
 
 class Sides(NamedTuple):
@@ -90,13 +90,17 @@ def _rows(health: Audit, classes: tuple[str, ...], splits: list[str], side: int)
             n=counts["select"],
         )
     )
-    return rows + described(health.findings(), classes)
+    return rows + class_rows(classes) + finding_rows(health.findings())
 
 
-def described(findings: Sequence[Finding], classes: tuple[str, ...]) -> list[Measurement]:
-    """The classes and what the audit found, as rows."""
-    rows = [Measurement(subject="data", metric="class", value=i, note=name) for i, name in enumerate(classes)]
-    return rows + [
+def class_rows(classes: Sequence[str]) -> list[Measurement]:
+    """The names of the classes, in the order of the labels."""
+    return [Measurement(subject="data", metric="class", value=i, note=name) for i, name in enumerate(classes)]
+
+
+def finding_rows(findings: Sequence[Finding]) -> list[Measurement]:
+    """What an audit found."""
+    return [
         Measurement(subject="data", metric="finding", value=1.0, note=f.text, conditions={"severity": f.severity})
         for f in findings
     ]
@@ -112,21 +116,17 @@ def prepare_masks(data: Path, campaign: Campaign) -> SegmentMaterial:
     begun = table.rows(metric="image_size")
     side = int(begun[-1].value) if begun else request.image_size or MASKED_SIDE
     campaign.observer.stage("Audit")
-    material = open_segment_material(data, side, request.seed)
+    material = SegmentMaterial(problem=open_masks(data, request.seed, shorter=side), side=side)
     problem = material.problem
+    run.keep_splits(problem.splits, data)
     if not begun:
-        write_splits(problem.splits, run.splits)
         counts = {name: len(material.rows(name)) for name in SPLITS}
         rows = [Measurement(subject="data", metric=f"{name}_images", value=count) for name, count in counts.items()]
         rows.append(Measurement(subject="data", metric="image_size", value=side, unit="pixels"))
-        rows += described(problem.findings(), material.classes) + request_rows(request, material.classes)
+        rows += class_rows(material.classes) + finding_rows(problem.findings())
+        rows += request_rows(request, material.classes)
         spent = time.monotonic() - start
         table.append([*rows, Measurement(subject="run", metric="preparation_seconds", value=spent, unit="s")])
         for finding in problem.findings():
             campaign.observer.note(f"{finding.severity}: {finding.text}")
-    elif not read_splits(run.splits).equals(problem.splits):
-        raise RunDirectoryError(
-            f"The images in '{data}' have changed since '{run.root}' was begun. "
-            "Put them back to resume, or choose another --out."
-        )
     return material

@@ -6,9 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, runtime_checkable
 
+import polars as pl
 from filelock import FileLock, Timeout
 
 from anmok.catalogue import as_file_name
+from anmok.data import read_splits, write_splits
 from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurements
 from anmok.selection.request import Request
@@ -25,6 +27,9 @@ class Claim(Protocol):
 
     def changes(self, path: Path) -> list[str]:
         """What it asks for instead of the stored one, one phrase an option."""
+
+
+TRAINING = "train.toml"  # where the request of one network's training is written down
 
 
 class RunDirectory:
@@ -49,6 +54,7 @@ class RunDirectory:
         return run
 
     request = property(lambda self: self.root / Request.FILE)
+    training = property(lambda self: self.root / TRAINING)
     splits = property(lambda self: self.root / "splits.parquet")
     best = property(lambda self: self.root / "best")
     report = property(lambda self: self.root / "report.html")
@@ -88,6 +94,19 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"'{self.root}' was made with another request: {'; '.join(different)}. "
                 "Repeat that command to resume it, or choose another --out."
+            )
+
+    def keep_splits(self, splits: pl.DataFrame, data: Path) -> None:
+        """Write down who trains, selects and tests, or check that it is what was written.
+
+        Raises `RunDirectoryError` where it is not: the data has changed.
+        """
+        if not self.splits.exists():
+            write_splits(splits, self.splits)
+        elif not read_splits(self.splits).equals(splits):
+            raise RunDirectoryError(
+                f"The data in '{data}' has changed since '{self.root}' was begun. "
+                "Put it back to resume, or choose another --out."
             )
 
     def __enter__(self) -> "RunDirectory":

@@ -1,6 +1,6 @@
 """The images of a run with their masks, from which networks learn one class for every pixel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,16 +12,18 @@ from torch import nn
 from anmok.backbone import Scaling, Task
 from anmok.catalogue import split_tag
 from anmok.catalogue.scaling import UNSCALED
-from anmok.data import BatchSource, Split, nested_fraction
+from anmok.data import BatchSource, Split, nested_fraction, read_splits
+from anmok.data.masks import load_masks
 from anmok.errors import ImageSizeError
-from anmok.evaluation.measurements import Measurement, PixelOutcome
+from anmok.evaluation.measurements import PixelOutcome
 from anmok.evaluation.segmentation import PixelCounts, stack
 from anmok.selection.material import Material
+from anmok.selection.run_directory import RunDirectory
 from anmok.tasks.image_segmenter import ImageSegmenter, build_segmenter
 from anmok.tasks.section import write_sections
-from anmok.tasks.segmentation import Segmentation, open_masks
+from anmok.tasks.segmentation import Segmentation
+from anmok.tasks.task import Tested
 from anmok.tasks.trained import TaskNetwork
-from anmok.training.device import default_device
 from anmok.training.recipe import Recipe
 from anmok.training.task import TrainingTask
 
@@ -88,17 +90,17 @@ class SegmentMaterial:
     def judge(self, network: nn.Module, model: str, split: Split, device: torch.device) -> PixelOutcome:
         """What a trained network answers for a split, ready for the table."""
         rows = self.rows(split)
-        counts: PixelCounts = stack([each.pixels for each in self.problem.counts(network.to(device).eval(), rows)])
-        return PixelOutcome(
-            subject=model, split=split, conditions={}, ids=rows, shared=counts.shared.astype(np.int32),
-            answered=counts.predicted.astype(np.int32), true=counts.true.astype(np.int32),
-        )  # fmt: skip
+        return _outcome(model, split, rows, self.problem.pixel_counts(network.to(device).eval(), rows))
 
-    def save(
-        self, network: nn.Module, model: str, directory: Path, facts: dict[str, object]
-    ) -> tuple[Measurement, ...]:
-        """Write a trained network to where `anmok.load` finds it; what else the test says of it."""
-        tested = self.problem.test(network, "test", default_device())
+    def test(self, network: nn.Module, model: str, device: torch.device) -> tuple[PixelOutcome, Tested]:
+        """The same of the test split, and all that is to be said of it."""
+        rows = self.rows("test")
+        counts = self.problem.counts(network.to(device).eval(), rows)
+        outcome = _outcome(model, "test", rows, stack([each.pixels for each in counts]))
+        return outcome, self.problem.tested(network, counts)
+
+    def save(self, network: nn.Module, model: str, directory: Path, facts: dict[str, object], tested: Tested) -> None:
+        """Write a trained network to where `anmok.load` finds it, with what the report shows of it."""
         directory.mkdir(parents=True, exist_ok=True)
         write_sections(tested.sections, directory)
         kept = {"test": {row.metric: row.value for row in tested.rows}}
@@ -106,12 +108,19 @@ class SegmentMaterial:
             task=Task.SEGMENTATION, model=model, config=self.problem.config(), network=network, facts=facts | kept
         )
         trained.save(directory)
-        return tuple(replace(row, subject=model) for row in tested.rows)
+
+
+def _outcome(model: str, split: Split, rows: Int32[np.ndarray, " m"], counts: PixelCounts) -> PixelOutcome:
+    return PixelOutcome(
+        subject=model, split=split, conditions={}, ids=rows, shared=counts.shared.astype(np.int32),
+        answered=counts.predicted.astype(np.int32), true=counts.true.astype(np.int32),
+    )  # fmt: skip
 
 
 AnyMaterial: TypeAlias = Material | SegmentMaterial
 
 
-def open_segment_material(data: Path, image_size: int, seed: int) -> SegmentMaterial:
-    """List images and masks, split as the seed has it."""
-    return SegmentMaterial(problem=open_masks(data, seed, shorter=image_size), side=image_size)
+def open_segment_material(run: RunDirectory, image_size: int, data: Path) -> SegmentMaterial:
+    """List images and masks that were audited and split when the run began."""
+    problem = Segmentation(load_masks(data), read_splits(run.splits), (), shorter=image_size)
+    return SegmentMaterial(problem=problem, side=image_size)

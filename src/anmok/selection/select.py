@@ -78,7 +78,7 @@ def _enter(data: ImageData | Path, campaign: Campaign) -> tuple[AnyMaterial, lis
     request = campaign.request
     if isinstance(data, Path):
         masked, names = prepare_masks(data, campaign), find_models(request.models, backbone.Task.SEGMENTATION)
-        briefing = Briefing(campaign.run.root, masked.side, masked.classes, data.absolute(), request.seed)
+        briefing = Briefing(campaign.run.root, masked.side, masked.classes, data.absolute())
         return masked, names, admit(names, masked, campaign), briefing
     sources = find_sources(request.models, request.weights) if request.pretrained else {}
     names = list(sources) or find_models(request.models)

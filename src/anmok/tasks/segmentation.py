@@ -21,6 +21,7 @@ from anmok.data.mask_files import write_ids
 from anmok.data.mask_windows import LABELS, Windows, reduced
 from anmok.data.masks import MaskedImages, load_masks
 from anmok.errors import DataError
+from anmok.evaluation.segmentation import PixelCounts, count_pixels, stack
 from anmok.tasks.image_segmenter import build_segmenter, classes_of, logits_of
 from anmok.tasks.mask_drawings import draw_masks
 from anmok.tasks.section import Picture
@@ -84,9 +85,12 @@ class Segmentation(Problem):
         ids = self.ids(split) if split else self.splits["id"].to_numpy()
         if not len(ids):
             raise DataError(f"There are no {split} images in '{self.name}'. Name another split, or none.")
-        classes = self.data.classes
         network = network.to(device).eval()
-        counts = self.counts(network, ids)
+        return self.tested(network, self.counts(network, ids))
+
+    def tested(self, network: nn.Module, counts: Sequence[ImageCounts]) -> Tested:
+        """The same of images whose pixels have been counted; the network is where it is to answer, in eval mode."""
+        classes = self.data.classes
         worst = dict(worst_images(counts))
         pictures = [
             Picture.of_png(
@@ -98,9 +102,14 @@ class Segmentation(Problem):
         return Tested(score_rows(counts, classes), [class_section(counts, classes), worst_section(pictures)])
 
     def counts(self, network: nn.Module, ids: Int[np.ndarray, " n"]) -> list[ImageCounts]:
-        """What is right in each of some images; the network is where it is to answer, in eval mode."""
+        """What is right in each of some images, likewise."""
         k = len(self.data.classes)
         return [count(image.id, _predict(network, image), image.mask, k) for image in self._whole_images(ids)]
+
+    def pixel_counts(self, network: nn.Module, ids: Int[np.ndarray, " n"]) -> PixelCounts:
+        """The same without what is right at contours, which takes the longer."""
+        k = len(self.data.classes)
+        return stack([count_pixels(_predict(network, image), image.mask, k) for image in self._whole_images(ids)])
 
     def ids(self, *splits: Split) -> Int[np.ndarray, " n"]:
         """Ids of the images of some splits."""
