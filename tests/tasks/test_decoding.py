@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from anmok.backbone.sequence import END, PADDING, START, UNKNOWN, SequenceSpec, Translator
+from anmok.backbone.sequence import END, PADDING, START, UNKNOWN, NetworkSpec, Translator
 from anmok.catalogue.names import require_network
 from anmok.errors import RequestError
 from anmok.tasks.decoding import translate
@@ -136,4 +136,4 @@ def test_a_beam_without_hypotheses_is_refused() -> None:
         "A beam has 1 or more hypotheses, and a length penalty is 0 or more: got beam=0 and length_penalty=0.6. "
         "Give e.g. 4 and 0.6."
     )
-    assert SequenceSpec().drop_rate == 0
+    assert NetworkSpec().drop_rate == 0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from anmok.backbone import GraphSpec, Kind, Task
+from anmok.backbone import Kind, NetworkSpec, Task
 from anmok.catalogue.names import list_models, require_network
 from anmok.catalogue.published import read_families, read_published
 from anmok.errors import SpecError
@@ -120,7 +120,7 @@ def test_numbers_that_make_no_network_are_refused(name, wrong):
 
 def test_dropout_is_a_probability():
     with pytest.raises(SpecError, match=r"drop_rate is a probability below 1: got 1\.0"):
-        GraphSpec(drop_rate=1.0)
+        NetworkSpec(drop_rate=1.0)
 
 
 @pytest.mark.compile

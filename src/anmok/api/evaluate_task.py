@@ -15,7 +15,7 @@ from anmok.training.device import default_device
 def is_of_task(model: str | Path, *, views: int = 1) -> bool:
     """Whether a trained network has another task than one class for an image; `views` is for images."""
     task = task_of(Path(model))
-    if task in (None, Task.CLASSIFICATION):
+    if task is Task.CLASSIFICATION:
         return False
     if views != 1:
         raise RequestError(f"Views are of images to be classified: got {views} for {task}. Leave them out.")

@@ -23,6 +23,7 @@ from anmok.selection.observer import Observer, Silent
 from anmok.selection.run_directory import RunDirectory
 from anmok.serving import Classifier, TaskNetwork, load
 from anmok.tasks import find_task
+from anmok.tasks.trained import task_of
 from anmok.training.distributed import is_first, process_group
 from anmok.training.engine import check_shard
 from anmok.training.recipe import Distillation, Recipe
@@ -40,6 +41,11 @@ class Trained:
     def best(self) -> Classifier | TaskNetwork:
         """The trained model."""
         return load(self.path)
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return task_of(self.path)
 
     @property
     def test_accuracy(self) -> Proportion:

@@ -1,12 +1,12 @@
 """The networks that read graphs: what each is given, and what it answers."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from anmok.backbone.spec import NetworkSpec
 from anmok.errors import SpecError
 
 
@@ -24,23 +24,12 @@ class Graphs(NamedTuple):
     edges: Float[Tensor, "e c"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphSpec:
-    """The numbers of one preset; each architecture adds its own."""
-
-    drop_rate: float = 0.0  # where the architecture has its dropout
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.drop_rate < 1:
-            raise SpecError(f"drop_rate is a probability below 1: got {self.drop_rate}. Choose one from 0 to 0.9.")
-
-
 class GraphClassifier(nn.Module, ABC):
     """Graphs -> logits of every node, or of every graph where it is `pooled`."""
 
     @abstractmethod
     def __init__(
-        self, spec: GraphSpec, *, in_features: int, num_classes: int, pooled: bool = False, edge_features: int = 0
+        self, spec: NetworkSpec, *, in_features: int, num_classes: int, pooled: bool = False, edge_features: int = 0
     ) -> None:
         super().__init__()
         if min(in_features, num_classes) < 1 or edge_features < 0:

@@ -1,28 +1,17 @@
 """The networks that read text: what each is given, and what it answers."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from anmok.backbone.spec import NetworkSpec
 from anmok.errors import SpecError
 from anmok.shapes import Logits, TargetIds, TokenIds
 
 PADDING, UNKNOWN, START, END = 0, 1, 2, 3  # the first ids of every vocabulary
-
-
-@dataclass(frozen=True, kw_only=True)
-class SequenceSpec:
-    """The numbers of one preset; each architecture adds its own."""
-
-    drop_rate: float = 0.0  # where the architecture has its dropout
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.drop_rate < 1:
-            raise SpecError(f"drop_rate is a probability below 1: got {self.drop_rate}. Choose one from 0 to 0.9.")
 
 
 class TextClassifier(nn.Module, ABC):
@@ -34,7 +23,7 @@ class TextClassifier(nn.Module, ABC):
     vectors_from: str = ""  # the file that its word vectors started from
 
     @abstractmethod
-    def __init__(self, spec: SequenceSpec, *, vocabulary: int, num_classes: int) -> None:
+    def __init__(self, spec: NetworkSpec, *, vocabulary: int, num_classes: int) -> None:
         super().__init__()
         if vocabulary <= END + 1 or num_classes < 1:
             raise SpecError(
@@ -57,7 +46,7 @@ class Translator(nn.Module, ABC):
     """
 
     @abstractmethod
-    def __init__(self, spec: SequenceSpec, *, source_vocabulary: int, target_vocabulary: int) -> None:
+    def __init__(self, spec: NetworkSpec, *, source_vocabulary: int, target_vocabulary: int) -> None:
         super().__init__()
         if min(source_vocabulary, target_vocabulary) <= END + 1:
             raise SpecError(

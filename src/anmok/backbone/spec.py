@@ -69,19 +69,28 @@ class Scaling(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spec(ABC):
-    """The numbers of one preset; each architecture adds its own."""
+class NetworkSpec:
+    """The numbers of one preset, whatever its network reads; each architecture adds its own."""
 
-    scaling: ClassVar[Scaling] = Scaling(depth=1.2, width=1.1, resolution=1.15)  # Tan & Le 2019, arXiv:1905.11946
-
-    img_size: tuple[int, int] = (224, 224)  # height and width that the network is built for, pixels
-    drop_rate: float = 0.0  # dropout of the embedding before the head
+    drop_rate: float = 0.0  # of dropout, where the architecture has it; a backbone before its head
 
     def __post_init__(self) -> None:
         for name in ("drop_rate", "drop_path_rate"):
             rate = getattr(self, name, 0.0)
             if not 0 <= rate < 1:
                 raise SpecError(f"{name} is a probability below 1: got {rate}. Choose one from 0 to 0.9.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec(NetworkSpec, ABC):
+    """Those of a network that reads images."""
+
+    scaling: ClassVar[Scaling] = Scaling(depth=1.2, width=1.1, resolution=1.15)  # Tan & Le 2019, arXiv:1905.11946
+
+    img_size: tuple[int, int] = (224, 224)  # height and width that the network is built for, pixels
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_size(*self.img_size)
 
     @property

@@ -10,6 +10,6 @@ def card(name: str) -> None:
         Model of the zoo; `anmok models` lists them.
     """
     from anmok.api.models import read_card
-    from anmok.cli.show import show_card
+    from anmok.cli.show_models import show_card
 
     show_card(read_card(name))

@@ -17,6 +17,6 @@ def models(filter: str = "*", /, *, task: TaskName = "classification", licence: 
     """
     from anmok.api.models import list_cards
     from anmok.backbone import Task
-    from anmok.cli.show import show_models
+    from anmok.cli.show_models import show_models
 
     show_models(list_cards(filter, task=Task(task), licence=licence))

@@ -8,23 +8,24 @@ from rich.table import Table
 
 from anmok.api.evaluate import Evaluation
 from anmok.api.train import Trained
+from anmok.backbone import Task
 from anmok.cli.show import show_text
 from anmok.evaluation.measurements import Measurement
 from anmok.evaluation.metrics import Proportion
-from anmok.serving import TaskNetwork
+from anmok.serving import Classifier
 
 
 def show_training(result: Trained) -> None:
     """How good the model is, and where it lies; one process of several says it."""
     if not result.is_first:
         return
-    best = result.best
-    if isinstance(best, TaskNetwork):
+    if result.task is not Task.CLASSIFICATION:
         show_rows(result.test_rows)
         where = {"model": result.path / "best", "report": result.report, "log": result.path / "log.csv"}
         show_text("\n" + "\n".join(f"{name:<7} {path}" for name, path in where.items()))
     else:
-        show_text(f"{best.config.model} answers {_share(result.test_accuracy)} untouched test images right.")
+        model = Classifier(result.path).config.model
+        show_text(f"{model} answers {_share(result.test_accuracy)} untouched test images right.")
         show_text(f"\nmodel   {result.path / 'best'}\nlog     {result.path / 'log.csv'}")
 
 

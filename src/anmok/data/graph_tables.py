@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32
 
-from anmok.data.imagedata import SPLIT_ALIASES, SPLITS
+from anmok.data.imagedata import SPLIT_ALIASES, no_split
 from anmok.errors import DataError
 
 _SUFFIXES = (".csv", ".parquet")
@@ -52,10 +52,7 @@ class Table:
         given = self.rows["split"].str.to_lowercase()
         unknown = (given.is_not_null() & ~given.is_in(list(SPLIT_ALIASES))).arg_true()
         if len(unknown):
-            raise DataError(
-                f"A split is one of {', '.join(SPLITS)}: '{self.path}' row {unknown[0] + 1} has "
-                f"'{self.rows['split'][unknown[0]]}'. Rename it, or leave it empty to let Anmok split."
-            )
+            raise no_split(f"'{self.path}' row {unknown[0] + 1}", self.rows["split"][unknown[0]])
         return given.replace_strict(SPLIT_ALIASES, default=None, return_dtype=pl.String)
 
     def _no_number(self, column: str, row: int, cell: object) -> DataError:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from anmok.data.decode import Decoded, RgbImage, decode, unreadable
+from anmok.errors import DataError
 
 Encoded: TypeAlias = bytes
 Split: TypeAlias = Literal["train", "select", "test"]
@@ -123,6 +124,13 @@ def list_samples(
         }
     )
     return classes, samples
+
+
+def no_split(place: str, name: str) -> DataError:
+    """What to say where a user gives a split the name of none."""
+    return DataError(
+        f"A split is one of {', '.join(SPLITS)}: {place} has '{name}'. Rename it, or leave it empty to let Anmok split."
+    )
 
 
 def split_of(file: str) -> Split | None:

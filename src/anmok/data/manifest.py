@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from anmok.data.imagedata import SPLIT_ALIASES, SPLITS, FileReader, ImageData, list_samples
+from anmok.data.imagedata import SPLIT_ALIASES, FileReader, ImageData, list_samples, no_split
 from anmok.errors import DataError
 
 REQUIRED = ("path", "label")
@@ -66,10 +66,7 @@ def splits_of(path: Path, table: pl.DataFrame) -> list[str | None] | None:
         return None
     unknown = {name for name in table["split"].drop_nulls() if name.lower() not in SPLIT_ALIASES}
     if unknown:
-        raise DataError(
-            f"A split is one of {', '.join(SPLITS)}: '{path}' has '{min(unknown)}'. "
-            "Rename it, or leave it empty to let Anmok split."
-        )
+        raise no_split(f"'{path}'", min(unknown))
     return [None if name is None else SPLIT_ALIASES[name.lower()] for name in table["split"]]
 
 

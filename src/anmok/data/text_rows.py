@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from anmok.data.folder import visible_files
-from anmok.data.imagedata import SPLIT_ALIASES, SPLITS, Split
+from anmok.data.imagedata import SPLIT_ALIASES, Split, no_split
 from anmok.data.parallel_text import read_lines
 from anmok.errors import DataError
 
@@ -86,10 +86,7 @@ def _of_parquet(path: Path) -> Iterator[Row]:
 def _row(place: str, cells: dict[str, str | None]) -> Row:
     text, label, split = ((cells.get(name) or "").strip() for name in (*REQUIRED, OPTIONAL))
     if split and split.lower() not in SPLIT_ALIASES:
-        raise DataError(
-            f"A split is one of {', '.join(SPLITS)}: {place} has '{split}'. "
-            "Rename it, or leave it empty to let Anmok split."
-        )
+        raise no_split(place, split)
     return Row(place, text, label or None, SPLIT_ALIASES[split.lower()] if split else None)
 
 

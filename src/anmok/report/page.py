@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from anmok.data import read_pixels
 from anmok.evaluation.measurements import Outcome
 from anmok.evaluation.metrics import Proportion
-from anmok.report import wording
 from anmok.report.curves import AHEAD, curve_panels, read_curves
 from anmok.report.facts import Facts, read_facts
 from anmok.report.finalists import read_finalists
@@ -20,6 +18,7 @@ from anmok.report.kinds import glyph
 from anmok.report.method import read_method
 from anmok.report.mistakes import Mistake, Mistakes, find_mistakes
 from anmok.report.overlays import Overlays, draw_overlays
+from anmok.report.pages import templates, write_page
 from anmok.report.pareto import MOST_NAMES, pareto_plot
 from anmok.report.prices import PRICES, Price
 from anmok.report.reproduce import command
@@ -54,23 +53,13 @@ def write_report(run: RunDirectory) -> Path:
 
     Raises `RunDirectoryError` where there is no run, or one that has not finished a trial.
     """
-    partial = run.report.with_suffix(".partial")
-    partial.write_text(render(read_facts(run)), encoding="utf-8")
-    return partial.replace(run.report)
+    return write_page(run, render(read_facts(run)))
 
 
 def render(facts: Facts) -> str:
-    """Make the page. Names and paths are foreign text: the template escapes whatever is not markup of ours."""
-    environment = Environment(
-        loader=PackageLoader("anmok.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """Make the page."""
+    environment = templates()
     environment.globals |= {"glyph": glyph, "format_seconds": format_seconds}
-    names = ("percent", "points", "interval", "whole_percent", "count", "whole", "three_digits", "capitalize_first")
-    environment.filters |= {name: getattr(wording, name) for name in names}
     shares = _shares(facts.decision)
     scale = common_scale(list(shares.values()))
     curves = read_curves(facts.evidence, facts.decision)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from anmok.data.imagedata import SPLITS
@@ -15,6 +14,7 @@ from anmok.errors import RunDirectoryError
 from anmok.evaluation.measurements import Measurement
 from anmok.report import wording
 from anmok.report.axes import Axis, draw_axes, inside
+from anmok.report.pages import templates, write_page
 from anmok.report.scale import Scale, padded
 from anmok.report.svg import Canvas, drawing, polyline
 from anmok.selection.run_directory import RunDirectory
@@ -42,9 +42,7 @@ def write_task_report(run: RunDirectory) -> Path:
 
     Raises `RunDirectoryError` where the training has not finished.
     """
-    partial = run.report.with_suffix(".partial")
-    partial.write_text(_render(run), encoding="utf-8")
-    return partial.replace(run.report)
+    return write_page(run, _render(run))
 
 
 def _render(run: RunDirectory) -> str:
@@ -54,24 +52,25 @@ def _render(run: RunDirectory) -> str:
     tested = [row for row in own if row.metric not in (TRAIN_LOSS, SELECT_SCORE, TRAIN_SECONDS)]
     if not tested:
         raise RunDirectoryError(f"The training in '{run.root}' has not finished. Repeat its command to resume it.")
-    environment = Environment(
-        loader=PackageLoader("anmok.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"whole": wording.whole}
     frame = run.measurements.frame()
-    return environment.get_template("task.html").render(
-        request=request,
-        command=_command(request, run.root),
-        figures=[_figure(row) for row in tested],
-        splits=[row for name in SPLITS for row in rows if (row.subject, row.metric) == ("data", f"{name}_examples")],
-        findings=[row for row in rows if row.metric == "finding"],
-        curves=[_curve(own, metric) for metric in (TRAIN_LOSS, SELECT_SCORE) if _course(own, metric)],
-        seconds=next(row.value for row in own if row.metric == TRAIN_SECONDS),
-        sections=read_sections(run.best),
-        svg=Markup,
-        rows=rows,
-        measured=(frame["created"].min(), frame["created"].max()),
+    return (
+        templates()
+        .get_template("task.html")
+        .render(
+            request=request,
+            command=_command(request, run.root),
+            figures=[_figure(row) for row in tested],
+            splits=[
+                row for name in SPLITS for row in rows if (row.subject, row.metric) == ("data", f"{name}_examples")
+            ],
+            findings=[row for row in rows if row.metric == "finding"],
+            curves=[_curve(own, metric) for metric in (TRAIN_LOSS, SELECT_SCORE) if _course(own, metric)],
+            seconds=next(row.value for row in own if row.metric == TRAIN_SECONDS),
+            sections=read_sections(run.best),
+            svg=Markup,
+            rows=rows,
+            measured=(frame["created"].min(), frame["created"].max()),
+        )
     )
 
 

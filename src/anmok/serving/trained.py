@@ -105,6 +105,6 @@ def load(directory: str | Path) -> Classifier | TaskNetwork:
 
     A `Classifier` of images, or for any other task a `TaskNetwork`.
     """
-    if task_of(Path(directory)) in (None, Task.CLASSIFICATION):
+    if task_of(Path(directory)) is Task.CLASSIFICATION:
         return Classifier(directory)
     return load_task_network(Path(directory))

@@ -45,11 +45,11 @@ class TaskNetwork:
             partial.write_text(json.dumps(stored | self.facts, indent=2), encoding="utf-8")
 
 
-def task_of(directory: Path) -> backbone.Task | None:
-    """What the network of a directory, or of a run's best/, was trained for; None where there is none."""
+def task_of(directory: Path) -> backbone.Task:
+    """What the network of a directory, or of a run's best/, was trained for; where there is none, the usual."""
     path = best_of(directory) / CONFIG
     if not path.is_file():
-        return None
+        return backbone.Task.CLASSIFICATION
     try:
         return backbone.Task(json.loads(path.read_text(encoding="utf-8")).get("task", backbone.Task.CLASSIFICATION))
     except (ValueError, AttributeError) as error:

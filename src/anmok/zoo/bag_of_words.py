@@ -12,7 +12,7 @@ import torch
 from einops import einsum
 from torch import nn
 
-from anmok.backbone import Architecture, Kind, Paper, SequenceSpec, TextClassifier, linear_head
+from anmok.backbone import Architecture, Kind, NetworkSpec, Paper, TextClassifier, linear_head
 from anmok.backbone.sequence import PADDING, word_table
 from anmok.errors import SpecError
 from anmok.layers import Linear
@@ -20,7 +20,7 @@ from anmok.shapes import Embedding, Logits, TokenIds
 
 
 @dataclass(frozen=True, kw_only=True)
-class BagOfWordsSpec(SequenceSpec):
+class BagOfWordsSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the share of a text's words that training leaves out (p)."""
 
     width: int = 300  # numbers of a word's vector

@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from anmok.backbone import Architecture, Kind, Paper, SequenceSpec, Translator
+from anmok.backbone import Architecture, Kind, NetworkSpec, Paper, Translator
 from anmok.backbone.sequence import PADDING
 from anmok.layers import Linear
 from anmok.shapes import Embedding, TargetIds, TokenIds
@@ -27,7 +27,7 @@ Memory: TypeAlias = tuple[Float[Tensor, "b places c"], Float[Tensor, "b places w
 
 
 @dataclass(frozen=True, kw_only=True)
-class BahdanauSpec(SequenceSpec):
+class BahdanauSpec(NetworkSpec):
     """Numbers of one variant."""
 
     width: int = 1000  # hidden units "n", and those of the alignment model "n'"

@@ -14,13 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from anmok.backbone import Architecture, GraphClassifier, Graphs, GraphSpec, Kind, Paper
+from anmok.backbone import Architecture, GraphClassifier, Graphs, Kind, NetworkSpec, Paper
 from anmok.errors import SpecError
 from anmok.layers import Aggregation, Linear, aggregate, sizes
 
 
 @dataclass(frozen=True, kw_only=True)
-class GcnSpec(GraphSpec):
+class GcnSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the dropout before every layer."""
 
     widths: tuple[int, ...] = (16,)  # units of each hidden layer

@@ -14,13 +14,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from anmok.backbone import Architecture, GraphClassifier, Graphs, GraphSpec, Kind, Paper
+from anmok.backbone import Architecture, GraphClassifier, Graphs, Kind, NetworkSpec, Paper
 from anmok.errors import SpecError
 from anmok.layers import Aggregation, Linear, aggregate, product
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphNetworkSpec(GraphSpec):
+class GraphNetworkSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the dropout of the nodes' features, and before the answer."""
 
     width: int = 16  # of every attribute

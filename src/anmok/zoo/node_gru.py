@@ -13,13 +13,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from anmok.backbone import Architecture, GraphClassifier, Graphs, GraphSpec, Kind, Paper
+from anmok.backbone import Architecture, GraphClassifier, Graphs, Kind, NetworkSpec, Paper
 from anmok.errors import SpecError
 from anmok.layers import Linear, sizes
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeGruSpec(GraphSpec):
+class NodeGruSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the dropout of the features, and before the answer."""
 
     width: int = 64  # units of the state

@@ -11,13 +11,13 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from anmok.backbone import Architecture, GraphClassifier, Graphs, GraphSpec, Kind, Paper
+from anmok.backbone import Architecture, GraphClassifier, Graphs, Kind, NetworkSpec, Paper
 from anmok.errors import SpecError
 from anmok.layers import Aggregation, Linear, aggregate
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeMlpSpec(GraphSpec):
+class NodeMlpSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the dropout before every layer of phi, and before the last of rho."""
 
     widths: tuple[int, ...] = (16,)  # units of each hidden layer of phi; rho has one as wide as the last

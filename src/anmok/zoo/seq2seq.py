@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from anmok.backbone import Architecture, Kind, Paper, SequenceSpec, Translator
+from anmok.backbone import Architecture, Kind, NetworkSpec, Paper, Translator
 from anmok.backbone.sequence import token_counts
 from anmok.layers import Linear
 from anmok.shapes import TargetIds, TokenIds, Tokens
@@ -34,7 +34,7 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seq2SeqSpec(SequenceSpec):
+class Seq2SeqSpec(NetworkSpec):
     """Numbers of one variant."""
 
     width: int  # cells of a layer

@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from anmok.backbone import Architecture, Kind, Paper, SequenceSpec, TextClassifier
+from anmok.backbone import Architecture, Kind, NetworkSpec, Paper, TextClassifier
 from anmok.backbone.sequence import token_counts, word_table
 from anmok.errors import SpecError
 from anmok.layers import Linear
@@ -34,7 +34,7 @@ class Words(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextCnnSpec(SequenceSpec):
+class TextCnnSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the dropout before the last layer."""
 
     words: Words = Words.RANDOM

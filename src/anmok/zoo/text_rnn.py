@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from anmok.backbone import Architecture, Kind, Paper, SequenceSpec, TextClassifier, linear_head
+from anmok.backbone import Architecture, Kind, NetworkSpec, Paper, TextClassifier, linear_head
 from anmok.backbone.sequence import token_counts, word_table
 from anmok.errors import SpecError
 from anmok.shapes import Logits, TokenIds
@@ -28,7 +28,7 @@ class Cell(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextRnnSpec(SequenceSpec):
+class TextRnnSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is the dropout of the word vectors and before the last layer."""
 
     cell: Cell

@@ -15,7 +15,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from anmok.backbone import Architecture, Kind, Paper, SequenceSpec, Translator
+from anmok.backbone import Architecture, Kind, NetworkSpec, Paper, Translator
 from anmok.backbone.sequence import PADDING
 from anmok.errors import SpecError
 from anmok.layers import Linear, attend, check_heads
@@ -24,7 +24,7 @@ from anmok.shapes import TargetIds, TokenIds, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerSpec(SequenceSpec):
+class TransformerSpec(NetworkSpec):
     """Numbers of one variant; `drop_rate` is "P_drop", of every sublayer's output and of the embedded words."""
 
     width: int = 512  # "d_model"
